@@ -1,0 +1,155 @@
+import { ByteQueue } from "./byte-queue.ts";
+import { ProtocolError } from "./errors.ts";
+import { readI64, readU32 } from "./integers.ts";
+import { MAX_KNOWN_METHODS, MAX_PAYLOAD_BYTES } from "./limits.ts";
+import { type HandshakePacket, hasBitPast, methodsOfWord } from "./packets/handshake.ts";
+import { HEADER_BYTES, magicFault, PACKET_TYPE, readVersion } from "./packets/header.ts";
+import { HEARTBEAT_BYTES, type HeartbeatPacket } from "./packets/heartbeat.ts";
+import { RESPONSE_HEAD_BYTES, type ResponsePacket } from "./packets/response.ts";
+import { formatVersion, PROTOCOL_VERSION } from "./version.ts";
+
+/** What a client sends. Signals (`S`), circuits (`C`) and answers to `update` get their place here. */
+export type ClientPacket = HandshakePacket | ResponsePacket | HeartbeatPacket;
+
+/** Which packets may come; whoever drives the decoder moves it on to `heartbeat` (spec 4.7). */
+export type ClientPhase = "handshake" | "setup" | "heartbeat";
+
+export interface ClientPacketDecoderOptions {
+  /** Default 1,024 (spec 3.6). */
+  readonly maxKnownMethods?: number;
+  /**
+   * Judges a response when its index and length are read, before its payload comes (spec 4.5); throws
+   * a `ProtocolError`. By default a payload over 4,096 bytes is refused.
+   */
+  readonly admitResponse?: (method: number, length: number) => void;
+}
+
+/** Decodes the byte stream from a client to a server, from any split. */
+export class ClientPacketDecoder {
+  phase: ClientPhase = "handshake";
+  readonly #queue = new ByteQueue();
+  readonly #maxKnownMethods: number;
+  readonly #admitResponse: (method: number, length: number) => void;
+  #admitted = false;
+
+  constructor(options: ClientPacketDecoderOptions = {}) {
+    this.#maxKnownMethods = options.maxKnownMethods ?? MAX_KNOWN_METHODS;
+    this.#admitResponse = options.admitResponse ?? admitShortPayloads;
+  }
+
+  /** Bytes of the stream that made up whole packets so far. */
+  get offset(): number {
+    return this.#queue.offset;
+  }
+
+  /** Bytes that came and wait for the rest of their packet. */
+  get buffered(): number {
+    return this.#queue.length;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#queue.push(chunk);
+  }
+
+  /**
+   * The next whole packet, or undefined until more bytes come. To be called until it gives undefined
+   * after every push.
+   * @throws ProtocolError at the first byte that breaks a rule; the stream is of no use after that.
+   */
+  next(): ClientPacket | undefined {
+    const queue = this.#queue;
+    if (queue.length === 0) return undefined;
+    const { bytes, start, length } = queue;
+    if (magicFault(bytes, start, length) >= 0) {
+      throw new ProtocolError("malformed", "the packet does not begin with LEKT");
+    }
+    if (length > 4) this.#checkType(bytes[start + 4] as number);
+    if (length > 5 && this.phase === "handshake") this.#checkMajor();
+    if (length < HEADER_BYTES) return undefined;
+    if (this.phase === "handshake") return this.#handshake();
+    return bytes[start + 4] === PACKET_TYPE.H ? this.#heartbeat() : this.#response();
+  }
+
+  #checkType(type: number): void {
+    const { phase } = this;
+    if (type !== PACKET_TYPE.H && type !== PACKET_TYPE.T) {
+      throw new ProtocolError("malformed", "a client does not send packets of this type");
+    }
+    if (phase === "handshake" && type !== PACKET_TYPE.H) {
+      throw new ProtocolError("malformed", "the first packet must be the handshake (type H)");
+    }
+    if (phase === "setup" && type !== PACKET_TYPE.T) {
+      throw new ProtocolError(
+        "malformed",
+        "only responses (type T) may come before the server's request for method 0",
+      );
+    }
+  }
+
+  #checkMajor(): void {
+    const { bytes, start, length } = this.#queue;
+    if (bytes[start + 5] === PROTOCOL_VERSION.major) return;
+    if (length < HEADER_BYTES) return;
+    throw new ProtocolError(
+      "version",
+      `this server speaks ${formatVersion(PROTOCOL_VERSION)}, the client ${formatVersion(readVersion(bytes, start))}`,
+    );
+  }
+
+  #handshake(): HandshakePacket | undefined {
+    const { bytes, start, length } = this.#queue;
+    if (length < HEADER_BYTES + 4) return undefined;
+    const known = readU32(bytes, start + 8);
+    if (known > this.#maxKnownMethods) {
+      throw new ProtocolError("limit", `this server takes at most ${this.#maxKnownMethods} known methods`);
+    }
+    const words = Math.ceil(known / 32);
+    const packetBytes = HEADER_BYTES + 4 + 4 * words;
+    if (length < packetBytes) return undefined;
+    const methods: number[] = [];
+    for (let i = 0; i < words; i++) {
+      const word = readU32(bytes, start + 12 + 4 * i);
+      if (hasBitPast(known, word, i)) {
+        throw new ProtocolError("malformed", `a bit past the ${known} known methods is set`);
+      }
+      for (const method of methodsOfWord(word, i)) methods.push(method);
+    }
+    const version = readVersion(bytes, start);
+    this.#queue.consume(packetBytes);
+    this.phase = "setup";
+    return { type: "handshake", version, known, methods };
+  }
+
+  #response(): ResponsePacket | undefined {
+    const { bytes, start, length } = this.#queue;
+    if (length < RESPONSE_HEAD_BYTES) return undefined;
+    const method = readU32(bytes, start + 8);
+    const payloadBytes = readU32(bytes, start + 12);
+    if (!this.#admitted) this.#admitResponse(method, payloadBytes);
+    this.#admitted = true;
+    if (length < RESPONSE_HEAD_BYTES + payloadBytes) return undefined;
+    this.#admitted = false;
+    const version = readVersion(bytes, start);
+    const payload = this.#queue.copy(RESPONSE_HEAD_BYTES, payloadBytes);
+    this.#queue.consume(RESPONSE_HEAD_BYTES + payloadBytes);
+    return { type: "response", version, method, payload };
+  }
+
+  #heartbeat(): HeartbeatPacket | undefined {
+    const { bytes, start, length } = this.#queue;
+    if (length < HEARTBEAT_BYTES) return undefined;
+    const version = readVersion(bytes, start);
+    const timestamp = readI64(bytes, start + 8);
+    this.#queue.consume(HEARTBEAT_BYTES);
+    return { type: "heartbeat", version, timestamp };
+  }
+}
+
+function admitShortPayloads(method: number, length: number): void {
+  if (length > MAX_PAYLOAD_BYTES) {
+    throw new ProtocolError(
+      "limit",
+      `the payload of method ${method} is longer than ${MAX_PAYLOAD_BYTES} bytes`,
+    );
+  }
+}

@@ -1,0 +1,239 @@
+import { LektError, rejectErrorCode } from "./errors.ts";
+import { HEARTBEAT_INTERVAL_MS, SETUP_TIMEOUT_MS } from "./limits.ts";
+import { describeMethod, METHOD } from "./method-list.ts";
+import { type ClientObject, payloadOf } from "./packets/client-object.ts";
+import { encodeHandshake } from "./packets/handshake.ts";
+import { encodeHeartbeat } from "./packets/heartbeat.ts";
+import { encodeResponse } from "./packets/response.ts";
+import { decodeHold } from "./payloads/hold.ts";
+import { decodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
+import type { RejectWord } from "./reject-words.ts";
+import type { RosterChange, RosterView } from "./roster-view.ts";
+import { safeText } from "./safe-text.ts";
+import {
+  type ServerPacket,
+  ServerPacketDecoder,
+  type ServerPacketDecoderOptions,
+} from "./server-packet-decoder.ts";
+import type { Version } from "./version.ts";
+
+export interface ClientSessionOptions extends ServerPacketDecoderOptions {
+  /** What the client offers: payload for each method and attribute that it sets. */
+  readonly offers: ReadonlyMap<number, Uint8Array>;
+  /** Lives longer than one session: a new session starts it over. */
+  readonly view: RosterView;
+  /** The wall clock, in whole seconds, for the time stamps of heartbeats. */
+  readonly unixSeconds: () => number;
+  /** Default 10,000; what the server says of itself goes before. */
+  readonly heartbeatIntervalMs?: number;
+  /** Default 10,000. */
+  readonly setupTimeoutMs?: number;
+}
+
+/** What the driver has to do or to know. */
+export type ClientSessionEvent =
+  | { readonly type: "send"; readonly bytes: Uint8Array }
+  /** Setup is over. `asked`: the methods that the server wanted to know about. */
+  | { readonly type: "ready"; readonly version: Version; readonly asked: readonly number[] }
+  /** What the server says of itself and of this client (spec 5.13). */
+  | { readonly type: "server"; readonly info: Partial<ServerInfo> }
+  /** A reply took effect. `first`: the first one on this connection. */
+  | { readonly type: "reply"; readonly changes: readonly RosterChange[]; readonly first: boolean }
+  /** The last event: close the connection. `word` is set where the server sent a Reject, `text` is its text. */
+  | {
+      readonly type: "ended";
+      readonly error: LektError;
+      readonly word?: RejectWord | "unknown";
+      readonly text?: string;
+    };
+
+/** Own heartbeats stay below the server's rate: GCRA with this spacing and burst (spec 5.14). */
+const HEARTBEAT_SPACING_MS = 55;
+const HEARTBEAT_BURST = 20;
+/** A server that takes `hold` and then answers at once though nothing changed is asked so often only. */
+const EMPTY_REPLY_SPACING_MS = 1_000;
+
+const NO_EVENTS: readonly ClientSessionEvent[] = [];
+
+/** One connection's session on the client: bytes and the time in, events and the next deadline out. */
+export class ClientSession {
+  /** When `onDeadline` is due. */
+  deadlineMs: number;
+  readonly #options: ClientSessionOptions;
+  readonly #decoder: ServerPacketDecoder;
+  readonly #view: RosterView;
+  #events: ClientSessionEvent[] = [];
+  #ended = false;
+  #version: Version | undefined;
+  readonly #asked: number[] = [];
+  #intervalMs: number;
+  /** 0 where the server does not hold replies. */
+  #holdMs = 0;
+  #heartbeatMs = 0;
+  #nextHeartbeatMs = 0;
+  #replyOutstanding = false;
+  #replies = 0;
+  /** The current reply has brought something. */
+  #replyHasNews = false;
+  /** Whether this server marks the end of a reply (spec 5.18). */
+  #endsSeen = false;
+
+  /** The connection stands: the handshake is the first `send`. */
+  constructor(options: ClientSessionOptions, nowMs: number) {
+    this.#options = options;
+    this.#view = options.view;
+    this.#view.startOver();
+    this.#decoder = new ServerPacketDecoder(options);
+    this.#intervalMs = options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS;
+    this.deadlineMs = nowMs + (options.setupTimeoutMs ?? SETUP_TIMEOUT_MS);
+    const known = Math.max(0, ...options.offers.keys());
+    this.#send(encodeHandshake(known, options.offers.keys()));
+  }
+
+  takeEvents(): readonly ClientSessionEvent[] {
+    if (this.#events.length === 0) return NO_EVENTS;
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  receive(bytes: Uint8Array, nowMs: number): void {
+    if (this.#ended) return;
+    try {
+      this.#decoder.push(bytes);
+      for (let packet = this.#decoder.next(); packet && !this.#ended; packet = this.#decoder.next()) {
+        this.#receivePacket(packet, nowMs);
+      }
+    } catch (error) {
+      if (!(error instanceof LektError)) throw error;
+      this.#end(error);
+    }
+  }
+
+  /** The connection ended. An unfinished reply is thrown away (spec 5.4). @param cause what the socket said. */
+  disconnected(cause?: unknown): void {
+    if (this.#ended) return;
+    const during = this.#decoder.phase === "heartbeat" ? "" : ` during the ${this.#decoder.phase}`;
+    this.#end(
+      new LektError("LEKT_CONNECTION_LOST", `The connection to the server ended${during}.`, { cause }),
+    );
+  }
+
+  onDeadline(nowMs: number): void {
+    if (this.#ended || nowMs < this.deadlineMs) return;
+    if (this.#decoder.phase !== "heartbeat") {
+      this.#end(
+        new LektError("LEKT_TIMEOUT", `The server did not finish the ${this.#decoder.phase} in time.`),
+      );
+    } else if (!this.#replyOutstanding) {
+      this.#heartbeat(nowMs);
+    } else if (this.#endsSeen || this.#decoder.insidePacket || (this.#replies === 0 && !this.#replyHasNews)) {
+      this.#end(new LektError("LEKT_TIMEOUT", "The server stopped answering."));
+    } else {
+      // It sends no end of a reply: what came is whole (spec 5.18).
+      this.#endOfReply(nowMs);
+    }
+  }
+
+  #receivePacket(packet: ServerPacket, nowMs: number): void {
+    switch (packet.type) {
+      case "accept":
+        this.#version = packet.version;
+        break;
+      case "request":
+        if (packet.method === 0) this.#ready(nowMs);
+        else this.#respond(packet.method);
+        break;
+      case "added":
+        if (packet.count === 0) {
+          this.#endsSeen = true;
+          this.#endOfReply(nowMs);
+        }
+        break;
+      case "client":
+        if (packet.object.ip === 0) this.#wordFromServer(packet.object);
+        else this.#view.added(packet.object);
+        this.#replyHasNews = true;
+        break;
+      case "removed":
+        break;
+      case "address":
+        this.#view.removed(packet.ip);
+        this.#replyHasNews = true;
+        break;
+      case "reject":
+        this.#rejected(packet.word, packet.message);
+        break;
+    }
+  }
+
+  /** A server asks once for each of the methods set, in ascending order (spec 4.2). */
+  #respond(method: number): void {
+    const payload = this.#options.offers.get(method);
+    if (!payload || method <= (this.#asked.at(-1) ?? 0)) {
+      throw new LektError(
+        "LEKT_PROTOCOL",
+        `The server broke the protocol: it asked for ${describeMethod(method)} out of order or though it was not offered.`,
+      );
+    }
+    this.#asked.push(method);
+    this.#send(encodeResponse(method, payload));
+  }
+
+  #ready(nowMs: number): void {
+    const hold = this.#asked.includes(METHOD.hold) ? this.#options.offers.get(METHOD.hold) : undefined;
+    this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
+    this.#events.push({ type: "ready", version: this.#version as Version, asked: [...this.#asked] });
+    this.#heartbeat(nowMs);
+  }
+
+  #heartbeat(nowMs: number): void {
+    this.#heartbeatMs = nowMs;
+    this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + HEARTBEAT_SPACING_MS;
+    this.#replyOutstanding = true;
+    this.#replyHasNews = false;
+    this.deadlineMs = nowMs + this.#intervalMs + this.#holdMs;
+    this.#send(encodeHeartbeat(BigInt(this.#options.unixSeconds())));
+  }
+
+  #endOfReply(nowMs: number): void {
+    const changes = this.#view.commit(nowMs);
+    const hadNews = this.#replyHasNews;
+    this.#replyOutstanding = false;
+    this.#replyHasNews = false;
+    this.#events.push({ type: "reply", changes, first: this.#replies++ === 0 });
+    this.deadlineMs = this.#nextHeartbeatDueMs(nowMs, hadNews);
+    if (this.deadlineMs <= nowMs) this.#heartbeat(nowMs);
+  }
+
+  #nextHeartbeatDueMs(nowMs: number, hadNews: boolean): number {
+    if (this.#holdMs === 0) return Math.max(nowMs, this.#heartbeatMs + this.#intervalMs);
+    const allowedMs = this.#nextHeartbeatMs - (HEARTBEAT_BURST - 1) * HEARTBEAT_SPACING_MS;
+    const tooEarly = !hadNews && nowMs - this.#heartbeatMs < this.#holdMs / 2;
+    return Math.max(nowMs, allowedMs, tooEarly ? this.#heartbeatMs + EMPTY_REPLY_SPACING_MS : 0);
+  }
+
+  #wordFromServer(object: ClientObject): void {
+    const payload = payloadOf(object, METHOD.server);
+    const info = payload && decodeServerInfo(payload);
+    if (!info) return;
+    if (info.heartbeatSeconds !== undefined) this.#intervalMs = info.heartbeatSeconds * 1_000;
+    this.#events.push({ type: "server", info });
+  }
+
+  #rejected(word: RejectWord | "unknown", message: string): void {
+    const text = word === "unknown" ? message : message.slice(word.length + 2);
+    const error = new LektError(rejectErrorCode(word), `The server refused: ${safeText(message)}`);
+    this.#end(error, { word, text });
+  }
+
+  #end(error: LektError, reject?: { word: RejectWord | "unknown"; text: string }): void {
+    this.#ended = true;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#events.push({ type: "ended", error, ...reject });
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#events.push({ type: "send", bytes });
+  }
+}

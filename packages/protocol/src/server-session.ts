@@ -1,0 +1,332 @@
+import { concatBytes } from "./bytes.ts";
+import { type ClientPacket, ClientPacketDecoder } from "./client-packet-decoder.ts";
+import { ProtocolError } from "./errors.ts";
+import type { RosterAddress } from "./ip.ts";
+import {
+  HEARTBEAT_BURST,
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_SPACING_MS,
+  MAX_KNOWN_METHODS,
+  MAX_PAYLOAD_BYTES,
+  MAX_PUBLISHED_BYTES,
+  MAX_TOTAL_PAYLOAD_BYTES,
+  NEWS_BURST,
+  NEWS_SPACING_MS,
+  REJECT_LINGER_MS,
+  SETUP_TIMEOUT_MS,
+  SILENT_INTERVALS,
+} from "./limits.ts";
+import { describeMethod, isAskedFor, isPublished, METHOD, methodDefinition } from "./method-list.ts";
+import { encodeAccept } from "./packets/accept.ts";
+import { encodeClientObject, type MethodInfo } from "./packets/client-object.ts";
+import { encodeReject } from "./packets/reject.ts";
+import { encodeRequest } from "./packets/request.ts";
+import { decodeHold } from "./payloads/hold.ts";
+import type { RejectWord } from "./reject-words.ts";
+import { decodeUtf8 } from "./utf8.ts";
+
+/** What all sessions of a server have in common; numbers are those of `spec/limits.md`. */
+export interface ServerSessionOptions {
+  readonly maxKnownMethods?: number;
+  readonly maxPayloadBytes?: number;
+  readonly maxTotalPayloadBytes?: number;
+  readonly maxPublishedBytes?: number;
+  readonly heartbeatIntervalMs?: number;
+  readonly setupTimeoutMs?: number;
+  /** Heartbeats a second on average; 0: no limit. Default 20 (spec 5.14). */
+  readonly heartbeatsPerSecond?: number;
+}
+
+/** Who a client says it is: what it answered in the setup. */
+export interface Introduction {
+  /** undefined: the default network. */
+  readonly network: string | undefined;
+  readonly token: Uint8Array | undefined;
+  readonly identity: Uint8Array | undefined;
+  readonly name: string | undefined;
+  /** It sees the roster and is not in it. */
+  readonly watch: boolean;
+  /** It asked for the server object (spec 5.13). */
+  readonly wantsServerInfo: boolean;
+  /** The encoded client object, with its size field. */
+  readonly object: Uint8Array;
+}
+
+/** What the driver has to do for a session. */
+export type ServerSessionEffect =
+  | { readonly type: "send"; readonly bytes: Uint8Array }
+  /** Setup is over for the client's part: `admit` or `reject` it. */
+  | { readonly type: "introduced"; readonly introduction: Introduction }
+  /** Send these last bytes, shut down the writing side, read on and throw away until `deadlineMs` (spec 6.5). */
+  | {
+      readonly type: "rejected";
+      readonly word: RejectWord;
+      readonly text: string;
+      readonly bytes: Uint8Array;
+    };
+
+export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "rejected";
+
+/** What is asked and answered so far. */
+interface Setup {
+  readonly asked: readonly number[];
+  readonly answers: MethodInfo[];
+  totalBytes: number;
+  publishedBytes: number;
+}
+
+const NO_EFFECTS: readonly ServerSessionEffect[] = [];
+
+/**
+ * One client's session on the server: bytes and the time in, effects and the next deadline out. It
+ * knows the rules of the conversation and nothing of rosters; who drives it answers its heartbeats.
+ */
+export class ServerSession {
+  phase: ServerSessionPhase = "handshake";
+  /** When `onDeadline` is due. It may move in both directions at any call. */
+  deadlineMs: number;
+  /** Heartbeats that have no reply yet. */
+  pendingReplies = 0;
+
+  readonly #options: ServerSessionOptions;
+  readonly #address: RosterAddress;
+  readonly #protected: boolean;
+  readonly #silenceMs: number;
+  readonly #decoder: ClientPacketDecoder;
+  #effects: ServerSessionEffect[] = [];
+  #setup: Setup | undefined;
+  #holdMs = 0;
+  #heldUntilMs: number | undefined;
+  /** Theoretical arrival times of the two leaky buckets (GCRA): heartbeats in, news out. */
+  #nextHeartbeatMs = 0;
+  #nextNewsMs = 0;
+
+  /**
+   * @param address the client's, as the server sees it.
+   * @param isProtected whether the connection is TLS or from a loopback address: only then a token is
+   * asked for (spec/methods.md).
+   */
+  constructor(options: ServerSessionOptions, address: RosterAddress, isProtected: boolean, nowMs: number) {
+    this.#options = options;
+    this.#address = address;
+    this.#protected = isProtected;
+    this.#silenceMs = SILENT_INTERVALS * (options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS);
+    this.deadlineMs = nowMs + (options.setupTimeoutMs ?? SETUP_TIMEOUT_MS);
+    this.#decoder = new ClientPacketDecoder({
+      maxKnownMethods: options.maxKnownMethods ?? MAX_KNOWN_METHODS,
+      admitResponse: (method, length) => this.#admitResponse(method, length),
+    });
+  }
+
+  /** What is to be done since the last call. */
+  takeEffects(): readonly ServerSessionEffect[] {
+    if (this.#effects.length === 0) return NO_EFFECTS;
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /**
+   * Bytes that came from the client.
+   * @param latenessMs by how much the server itself was late of late; not charged to the client (spec 5.14).
+   */
+  receive(bytes: Uint8Array, nowMs: number, latenessMs = 0): void {
+    if (this.phase === "rejected") return;
+    try {
+      this.#decoder.push(bytes);
+      for (let packet = this.#decoder.next(); packet; packet = this.#decoder.next()) {
+        this.#receivePacket(packet, nowMs, latenessMs);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.reject(error.word, error.message, nowMs);
+    }
+  }
+
+  /** The client may stay: to be called once after `introduced`. The heartbeat phase begins. */
+  admit(nowMs: number): void {
+    if (this.phase !== "admission") return;
+    this.phase = "heartbeat";
+    this.#decoder.phase = "heartbeat";
+    this.deadlineMs = nowMs + this.#silenceMs;
+    this.#effects.push({ type: "send", bytes: encodeRequest(0) });
+  }
+
+  /** Ends the session with a Reject. @param text for people, without raw input (spec 6.1). */
+  reject(word: RejectWord, text: string, nowMs: number): void {
+    if (this.phase === "rejected") return;
+    this.phase = "rejected";
+    this.pendingReplies = 0;
+    this.deadlineMs = nowMs + REJECT_LINGER_MS;
+    this.#effects.push({ type: "rejected", word, text, bytes: encodeReject(word, text) });
+  }
+
+  /** `deadlineMs` has come. Where a reply is held or paced, ask `replyDue` again. */
+  onDeadline(nowMs: number): void {
+    if (nowMs < this.deadlineMs || this.pendingReplies > 0) return;
+    switch (this.phase) {
+      case "handshake":
+      case "setup":
+      case "admission":
+        this.reject("timeout", "handshake and setup took too long", nowMs);
+        break;
+      case "heartbeat":
+        this.reject("timeout", `no heartbeat for ${SILENT_INTERVALS} intervals`, nowMs);
+        break;
+      case "rejected":
+        break;
+    }
+  }
+
+  /**
+   * Whether the oldest pending reply goes out now. Where not (nothing changed and the client holds, or
+   * news came too often), `deadlineMs` says when to ask again (spec 5.17).
+   */
+  replyDue(nowMs: number, hasNews: boolean): boolean {
+    if (this.#holdMs === 0 || this.pendingReplies > 1) return true;
+    if (hasNews) {
+      const allowedMs = this.#nextNewsMs - (NEWS_BURST - 1) * NEWS_SPACING_MS;
+      if (nowMs >= allowedMs) return true;
+      this.deadlineMs = allowedMs;
+      return false;
+    }
+    this.#heldUntilMs ??= nowMs + this.#holdMs;
+    if (nowMs >= this.#heldUntilMs) return true;
+    this.deadlineMs = this.#heldUntilMs;
+    return false;
+  }
+
+  /** A reply was written whole. */
+  replied(nowMs: number, hadNews: boolean): void {
+    this.pendingReplies--;
+    this.#heldUntilMs = undefined;
+    if (hadNews) this.#nextNewsMs = Math.max(this.#nextNewsMs, nowMs) + NEWS_SPACING_MS;
+    this.deadlineMs = nowMs + this.#silenceMs;
+  }
+
+  #receivePacket(packet: ClientPacket, nowMs: number, latenessMs: number): void {
+    switch (packet.type) {
+      case "handshake":
+        this.#handshake(packet.methods);
+        break;
+      case "response":
+        // In the heartbeat phase only a stray answer for index 0 comes through, and is ignored (spec 4.8).
+        if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });
+        break;
+      case "heartbeat":
+        this.#chargeHeartbeat(nowMs, latenessMs);
+        this.pendingReplies++;
+        if (this.pendingReplies === 1) this.deadlineMs = nowMs + this.#silenceMs;
+        break;
+    }
+  }
+
+  #handshake(methods: readonly number[]): void {
+    this.phase = "setup";
+    const asked = methods.filter(
+      (method) => isAskedFor(method) && (method !== METHOD.token || this.#protected),
+    );
+    this.#setup = { asked, answers: [], totalBytes: 0, publishedBytes: 0 };
+    this.#effects.push({
+      type: "send",
+      bytes: concatBytes([encodeAccept(), ...asked.map((m) => encodeRequest(m))]),
+    });
+    if (asked.length === 0) this.#introduce();
+  }
+
+  /** Index and length of a response are read; its payload has yet to come (spec 4.5, 4.6). */
+  #admitResponse(method: number, length: number): void {
+    const setup = this.#setup;
+    const expected = setup?.asked[setup.answers.length];
+    if (!setup || expected === undefined) {
+      if (method === 0 && this.phase === "heartbeat" && length <= this.#limit("maxPayloadBytes")) return;
+      throw new ProtocolError("malformed", "a response that was not asked for");
+    }
+    if (method !== expected) {
+      throw new ProtocolError(
+        "malformed",
+        `a response for method ${method} where ${describeMethod(expected)} was asked`,
+      );
+    }
+    const maxPayloadBytes = this.#limit("maxPayloadBytes");
+    if (length > maxPayloadBytes) {
+      throw new ProtocolError(
+        "limit",
+        `the payload of ${describeMethod(method)} is longer than ${maxPayloadBytes} bytes`,
+      );
+    }
+    setup.totalBytes += length;
+    if (setup.totalBytes > this.#limit("maxTotalPayloadBytes")) {
+      throw new ProtocolError(
+        "limit",
+        `all payloads together are longer than ${this.#limit("maxTotalPayloadBytes")} bytes`,
+      );
+    }
+    if (!isPublished(method)) return;
+    setup.publishedBytes += length;
+    if (setup.publishedBytes > this.#limit("maxPublishedBytes")) {
+      throw new ProtocolError(
+        "limit",
+        `the published payloads are longer than ${this.#limit("maxPublishedBytes")} bytes`,
+      );
+    }
+  }
+
+  #response(answer: MethodInfo): void {
+    const fault = methodDefinition(answer.index)?.fault(answer.payload);
+    if (fault)
+      throw new ProtocolError("malformed", `the payload of ${describeMethod(answer.index)}: ${fault}`);
+    const setup = this.#setup as Setup;
+    setup.answers.push(answer);
+    if (setup.answers.length === setup.asked.length) this.#introduce();
+  }
+
+  #introduce(): void {
+    const { answers } = this.#setup as Setup;
+    this.#setup = undefined;
+    this.phase = "admission";
+    const payload = (index: number) => answers.find((answer) => answer.index === index)?.payload;
+    const text = (index: number) => decodeUtf8(payload(index) ?? new Uint8Array(0)) || undefined;
+    const hold = payload(METHOD.hold);
+    this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
+    this.#effects.push({
+      type: "introduced",
+      introduction: {
+        network: text(METHOD.network),
+        token: payload(METHOD.token),
+        identity: payload(METHOD.identity),
+        name: text(METHOD.name),
+        watch: payload(METHOD.watch) !== undefined,
+        wantsServerInfo: payload(METHOD.server) !== undefined,
+        object: encodeClientObject({ ip: this.#address.ip, methods: this.#published(answers) }),
+      },
+    });
+  }
+
+  /** What others get to see: the published answers, and `ipv6`, which the server adds (spec 5.12). */
+  #published(answers: readonly MethodInfo[]): MethodInfo[] {
+    const published = answers.filter((answer) => isPublished(answer.index));
+    if (this.#address.ipv6) published.push({ index: METHOD.ipv6, payload: this.#address.ipv6 });
+    return published.sort((a, b) => a.index - b.index);
+  }
+
+  #chargeHeartbeat(nowMs: number, latenessMs: number): void {
+    const perSecond = this.#options.heartbeatsPerSecond ?? 1_000 / HEARTBEAT_SPACING_MS;
+    if (perSecond === 0) return;
+    const spacingMs = 1_000 / perSecond;
+    this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + spacingMs;
+    if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs) {
+      throw new ProtocolError("rate", `more than ${perSecond} heartbeats a second`);
+    }
+  }
+
+  #limit(name: keyof typeof DEFAULT_LIMITS): number {
+    return this.#options[name] ?? DEFAULT_LIMITS[name];
+  }
+}
+
+const DEFAULT_LIMITS = {
+  maxPayloadBytes: MAX_PAYLOAD_BYTES,
+  maxTotalPayloadBytes: MAX_TOTAL_PAYLOAD_BYTES,
+  maxPublishedBytes: MAX_PUBLISHED_BYTES,
+} as const;

@@ -1,0 +1,115 @@
+import { HISTORY_BYTES, HISTORY_MS, PACKET_TARGET_BYTES } from "./limits.ts";
+
+export interface UpdateLogOptions {
+  /** The past is kept for so long (spec 5.16). */
+  readonly historyMs?: number;
+  /** The past is kept up to this size, in bytes (spec 5.16). */
+  readonly historyBytes?: number;
+  /** Gives the memory of a block; Node.js gives a `Buffer`, which its sockets write as it is. */
+  readonly allocate?: (bytes: number) => Uint8Array;
+}
+
+interface Block {
+  readonly bytes: Uint8Array;
+  /** Position of its first byte. */
+  readonly position: number;
+  used: number;
+  lastAppendMs: number;
+}
+
+const FIRST_BLOCK_BYTES = 512;
+
+/**
+ * The encoded changes of one network, one after the other, append-only. A reader's whole state is a
+ * position (a byte count since the beginning), and what it has yet to read is a few stretches of memory
+ * that it shares with all other readers. A packet never lies across two blocks.
+ */
+export class UpdateLog {
+  readonly #blocks: Block[] = [];
+  readonly #historyMs: number;
+  readonly #historyBytes: number;
+  readonly #allocate: (bytes: number) => Uint8Array;
+  #end = 0;
+  #keptBytes = 0;
+  #lastRange: { from: number; to: number; parts: readonly Uint8Array[] } = { from: 0, to: 0, parts: [] };
+
+  constructor(options: UpdateLogOptions = {}) {
+    this.#historyMs = options.historyMs ?? HISTORY_MS;
+    this.#historyBytes = options.historyBytes ?? HISTORY_BYTES;
+    this.#allocate = options.allocate ?? ((bytes) => new Uint8Array(bytes));
+  }
+
+  /** Position of the first byte that is still there. */
+  get start(): number {
+    return this.#blocks[0]?.position ?? this.#end;
+  }
+
+  /** Position behind the last byte. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Memory of all blocks, in bytes. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Room for one packet, which the caller fills at once. */
+  append(packetBytes: number, nowMs: number): Uint8Array {
+    let block = this.#blocks.at(-1);
+    if (!block || block.used + packetBytes > block.bytes.length) {
+      const doubled = block ? 2 * block.bytes.length : FIRST_BLOCK_BYTES;
+      const size = Math.max(packetBytes, Math.min(doubled, PACKET_TARGET_BYTES));
+      block = { bytes: this.#allocate(size), position: this.#end, used: 0, lastAppendMs: nowMs };
+      this.#blocks.push(block);
+      this.#keptBytes += size;
+    }
+    const packet = block.bytes.subarray(block.used, block.used + packetBytes);
+    block.used += packetBytes;
+    block.lastAppendMs = nowMs;
+    this.#end += packetBytes;
+    return packet;
+  }
+
+  /** What stands from `position` to the end, or undefined where its beginning is forgotten. */
+  read(position: number): readonly Uint8Array[] | undefined {
+    if (position < this.start) return undefined;
+    if (position >= this.#end) return [];
+    // Most readers stand at the same position: they share one answer.
+    const last = this.#lastRange;
+    if (last.from === position && last.to === this.#end) return last.parts;
+    const parts: Uint8Array[] = [];
+    for (let i = this.#blockAt(position); i < this.#blocks.length; i++) {
+      const block = this.#blocks[i] as Block;
+      const from = Math.max(0, position - block.position);
+      if (from < block.used) parts.push(block.bytes.subarray(from, block.used));
+    }
+    this.#lastRange = { from: position, to: this.#end, parts };
+    return parts;
+  }
+
+  /** Forgets what is older or more than the bounds allow. */
+  trim(nowMs: number): void {
+    let forgotten = 0;
+    for (const block of this.#blocks) {
+      const tooOld = nowMs - block.lastAppendMs > this.#historyMs;
+      if (!tooOld && this.#keptBytes <= this.#historyBytes) break;
+      this.#keptBytes -= block.bytes.length;
+      forgotten++;
+    }
+    if (forgotten === 0) return;
+    this.#blocks.splice(0, forgotten);
+    this.#lastRange = { from: 0, to: 0, parts: [] };
+  }
+
+  #blockAt(position: number): number {
+    let low = 0;
+    let high = this.#blocks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#blocks[middle] as Block).position <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
