@@ -1,5 +1,5 @@
 import { LektError, rejectErrorCode } from "./errors.ts";
-import { HEARTBEAT_INTERVAL_MS, SETUP_TIMEOUT_MS } from "./limits.ts";
+import { HEARTBEAT_INTERVAL_MS, SETUP_TIMEOUT_MS, SILENT_INTERVALS } from "./limits.ts";
 import { describeMethod, METHOD } from "./method-list.ts";
 import { type ClientObject, payloadOf } from "./packets/client-object.ts";
 import { encodeHandshake } from "./packets/handshake.ts";
@@ -99,6 +99,7 @@ export class ClientSession {
 
   receive(bytes: Uint8Array, nowMs: number): void {
     if (this.#ended) return;
+    if (this.#replyOutstanding) this.#awaitReply(nowMs);
     try {
       this.#decoder.push(bytes);
       for (let packet = this.#decoder.next(); packet && !this.#ended; packet = this.#decoder.next()) {
@@ -192,8 +193,13 @@ export class ClientSession {
     this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + HEARTBEAT_SPACING_MS;
     this.#replyOutstanding = true;
     this.#replyHasNews = false;
-    this.deadlineMs = nowMs + this.#intervalMs + this.#holdMs;
+    this.#awaitReply(nowMs);
     this.#send(encodeHeartbeat(BigInt(this.#options.unixSeconds())));
+  }
+
+  /** How long may pass without a byte: longer for a server that is known to end its replies (spec 5.15, 5.18). */
+  #awaitReply(nowMs: number): void {
+    this.deadlineMs = nowMs + (this.#endsSeen ? SILENT_INTERVALS : 1) * this.#intervalMs + this.#holdMs;
   }
 
   #endOfReply(nowMs: number): void {

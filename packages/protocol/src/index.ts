@@ -8,6 +8,7 @@ export {
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
 export { LEKT_ERROR_CODES, LektError, type LektErrorCode, ProtocolError, rejectErrorCode } from "./errors.ts";
 export {
+  type AddressGroup,
   addressGroup,
   formatIpv4,
   formatIpv6,

@@ -98,12 +98,12 @@ export function rosterAddress(text: string): RosterAddress | undefined {
   return mapped === undefined ? { ip: pseudoAddress(ipv6), ipv6 } : { ip: mapped };
 }
 
-/**
- * What limits for each address count by: the address, and for IPv6 its /64, because one host
- * may take any address in that.
- */
-export function addressGroup(address: RosterAddress): string {
-  if (!address.ipv6) return formatIpv4(address.ip);
+/** What limits for each address count by: an IPv4 address, or the /64 of an IPv6 address. */
+export type AddressGroup = number | string;
+
+/** A host on IPv6 may take any address in its /64, so that counts as one. */
+export function addressGroup(address: RosterAddress): AddressGroup {
+  if (!address.ipv6) return address.ip;
   const prefix = copyBytes(address.ipv6);
   prefix.fill(0, 8);
   return `${formatIpv6(prefix)}/64`;

@@ -48,6 +48,7 @@ function parse(text: string): LektUrl {
   const slash = rest.indexOf("/");
   const authority = slash < 0 ? rest : rest.slice(0, slash);
   const path = slash < 0 ? "" : rest.slice(slash + 1);
+  if (rest.includes("\\")) throw new UrlFault("it contains a backslash; write / before the network's name");
   if (rest.includes("?"))
     throw new UrlFault("it has a query (?), and LEKT URLs have none; write ? as %3F in a network's name");
   if (authority.includes("@"))
@@ -85,7 +86,7 @@ function parseAuthority(authority: string): { host: string; port: number } {
   } else if (!/^[A-Za-z0-9._-]+$/.test(host) || host.length > 253 || /^\.|\.\./.test(host)) {
     throw new UrlFault("its host is no name that DNS could know (international names are written as xn--…)");
   }
-  return { host, port: parsePort(match[2]) };
+  return { host: host.toLowerCase(), port: parsePort(match[2]) };
 }
 
 function parsePort(text: string | undefined): number {
@@ -100,6 +101,8 @@ function parseNetwork(path: string): string | undefined {
   if (path.includes("/")) throw new UrlFault("a network's name is one segment of the path; write / as %2F");
   const network = percentDecode(path);
   if (network === undefined) throw new UrlFault("the network's name is not percent-encoded UTF-8");
+  // URL libraries drop these two from a path, and whoever uses one would end up in the default network.
+  if (network === "." || network === "..") throw new UrlFault("no network can be named . or ..");
   if (hasControlCharacter(network)) throw new UrlFault("the network's name contains control characters");
   if (encodeUtf8(network).length > MAX_NETWORK_NAME_BYTES) {
     throw new UrlFault(`the network's name is longer than ${MAX_NETWORK_NAME_BYTES} bytes`);

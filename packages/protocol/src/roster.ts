@@ -170,7 +170,7 @@ export class Roster {
     if (cached?.from === position && cached.to === to && cached.unixSeconds === unixSeconds)
       return cached.bytes;
     if (to - position > maxBytes) return undefined;
-    const parts = this.log.read(position);
+    const parts = this.log.read(position, maxBytes);
     if (!parts) return undefined;
     const joined = concatBytes([...parts, encodeEndOfReply(BigInt(unixSeconds))]);
     const bytes = this.#allocate(joined.length);

@@ -48,6 +48,8 @@ export interface Introduction {
   readonly watch: boolean;
   /** It asked for the server object (spec 5.13). */
   readonly wantsServerInfo: boolean;
+  /** Its IPv4 address or pseudo address (spec 5.12). */
+  readonly ip: number;
   /** The encoded client object, with its size field. */
   readonly object: Uint8Array;
 }
@@ -238,14 +240,13 @@ export class ServerSession {
   #admitResponse(method: number, length: number): void {
     const setup = this.#setup;
     const expected = setup?.asked[setup.answers.length];
-    if (!setup || expected === undefined) {
-      if (method === 0 && this.phase === "heartbeat" && length <= this.#limit("maxPayloadBytes")) return;
-      throw new ProtocolError("malformed", "a response that was not asked for");
-    }
-    if (method !== expected) {
+    const isStray = method === 0 && this.phase === "heartbeat";
+    if (method !== expected && !isStray) {
       throw new ProtocolError(
         "malformed",
-        `a response for method ${method} where ${describeMethod(expected)} was asked`,
+        expected === undefined
+          ? "a response that was not asked for"
+          : `a response for method ${method} where ${describeMethod(expected)} was asked`,
       );
     }
     const maxPayloadBytes = this.#limit("maxPayloadBytes");
@@ -255,6 +256,7 @@ export class ServerSession {
         `the payload of ${describeMethod(method)} is longer than ${maxPayloadBytes} bytes`,
       );
     }
+    if (!setup) return;
     setup.totalBytes += length;
     if (setup.totalBytes > this.#limit("maxTotalPayloadBytes")) {
       throw new ProtocolError(
@@ -298,6 +300,7 @@ export class ServerSession {
         name: text(METHOD.name),
         watch: payload(METHOD.watch) !== undefined,
         wantsServerInfo: payload(METHOD.server) !== undefined,
+        ip: this.#address.ip,
         object: encodeClientObject({ ip: this.#address.ip, methods: this.#published(answers) }),
       },
     });

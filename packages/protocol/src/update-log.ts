@@ -18,6 +18,7 @@ interface Block {
 }
 
 const FIRST_BLOCK_BYTES = 512;
+const NOTHING_READ = { from: -1, to: -1, maxBytes: 0, parts: [] as readonly Uint8Array[] };
 
 /**
  * The encoded changes of one network, one after the other, append-only. A reader's whole state is a
@@ -31,7 +32,7 @@ export class UpdateLog {
   readonly #allocate: (bytes: number) => Uint8Array;
   #end = 0;
   #keptBytes = 0;
-  #lastRange: { from: number; to: number; parts: readonly Uint8Array[] } = { from: 0, to: 0, parts: [] };
+  #lastRead = NOTHING_READ;
 
   constructor(options: UpdateLogOptions = {}) {
     this.#historyMs = options.historyMs ?? HISTORY_MS;
@@ -71,20 +72,26 @@ export class UpdateLog {
     return packet;
   }
 
-  /** What stands from `position` to the end, or undefined where its beginning is forgotten. */
-  read(position: number): readonly Uint8Array[] | undefined {
+  /**
+   * What stands from `position` on, as stretches of whole packets of `maxBytes` together (the first may be
+   * longer); undefined where its beginning is forgotten.
+   */
+  read(position: number, maxBytes: number): readonly Uint8Array[] | undefined {
     if (position < this.start) return undefined;
-    if (position >= this.#end) return [];
     // Most readers stand at the same position: they share one answer.
-    const last = this.#lastRange;
-    if (last.from === position && last.to === this.#end) return last.parts;
+    const last = this.#lastRead;
+    if (last.from === position && last.to === this.#end && last.maxBytes === maxBytes) return last.parts;
     const parts: Uint8Array[] = [];
+    let bytes = 0;
     for (let i = this.#blockAt(position); i < this.#blocks.length; i++) {
       const block = this.#blocks[i] as Block;
       const from = Math.max(0, position - block.position);
-      if (from < block.used) parts.push(block.bytes.subarray(from, block.used));
+      if (from === block.used) continue;
+      bytes += block.used - from;
+      if (parts.length > 0 && bytes > maxBytes) break;
+      parts.push(block.bytes.subarray(from, block.used));
     }
-    this.#lastRange = { from: position, to: this.#end, parts };
+    this.#lastRead = { from: position, to: this.#end, maxBytes, parts };
     return parts;
   }
 
@@ -99,7 +106,7 @@ export class UpdateLog {
     }
     if (forgotten === 0) return;
     this.#blocks.splice(0, forgotten);
-    this.#lastRange = { from: 0, to: 0, parts: [] };
+    this.#lastRead = NOTHING_READ;
   }
 
   #blockAt(position: number): number {

@@ -1,0 +1,200 @@
+import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
+import { LektError } from "@lekt/protocol";
+import { WHEEL_STEP_MS } from "./deadline-wheel.ts";
+import { EventLog } from "./event-log.ts";
+import { DESCRIPTOR_RESERVE, type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
+import { Rendezvous } from "./rendezvous.ts";
+import { SocketLink } from "./socket-link.ts";
+
+/** A LEKT server. */
+export interface LektServer {
+  /**
+   * Opens the port.
+   * @throws LektError `LEKT_ADDRESS_IN_USE`, or `LEKT_LISTEN` for another reason.
+   */
+  listen(): Promise<void>;
+  /** Where it listens; undefined while it does not. */
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+  readonly counts: { readonly clients: number; readonly networks: number };
+  /** Ends at once: every connection is cut. */
+  close(): Promise<void>;
+  /** Ends in order: everybody gets a Reject `shutdown`, and a second to read it. */
+  drain(): Promise<void>;
+}
+
+/** @throws LektError `LEKT_OPTION` that names the option and the value. */
+export function createServer(options: ServerOptions = {}): LektServer {
+  return new TcpServer(resolveOptions(options));
+}
+
+/** How long a late turn of the wheel counts in favour of clients (spec 5.14). */
+const LATENESS_MEMORY_MS = 5_000;
+/** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
+const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
+const BACKLOG = 4_096;
+
+/** The rim: sockets, timers and the clock around the heart. */
+class TcpServer implements LektServer {
+  readonly #options: ResolvedOptions;
+  readonly #log: EventLog;
+  readonly #heart: Rendezvous;
+  readonly #listener: Server;
+  #wheelTimer: NodeJS.Timeout | undefined;
+  #tickTimer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  #tickTimerMs = Number.POSITIVE_INFINITY;
+  #lastTurnMs = 0;
+  #late = { byMs: 0, atMs: 0 };
+  #closed: (() => void) | undefined;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.#log = new EventLog(options.logger);
+    const clock = { nowMs: () => performance.now(), unixSeconds: () => Math.floor(Date.now() / 1_000) };
+    this.#heart = new Rendezvous(options, clock, this.#log);
+    this.#listener = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
+  }
+
+  get address(): { host: string; port: number } | undefined {
+    const address = this.#listener.address() as AddressInfo | null;
+    return address ? { host: address.address, port: address.port } : undefined;
+  }
+
+  get counts(): { clients: number; networks: number } {
+    return { clients: this.#heart.clients, networks: this.#heart.networks };
+  }
+
+  listen(): Promise<void> {
+    const { host, port, maxClients } = this.#options;
+    const where = host === undefined ? { port } : { port, host };
+    return new Promise((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
+      this.#listener.once("error", onError);
+      this.#listener.listen({ ...where, backlog: BACKLOG }, () => {
+        this.#listener.off("error", onError);
+        this.#listener.on("error", (error) => this.#log.acceptFailed(error));
+        const { host: shownHost, port: shownPort } = this.address as { host: string; port: number };
+        this.#log.listening(shownHost, shownPort, maxClients);
+        this.#lastTurnMs = performance.now();
+        this.#wheelTimer = setInterval(() => this.#turn(), WHEEL_STEP_MS);
+        resolve();
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    const stopped = this.#stopListening();
+    this.#heart.destroy();
+    await stopped;
+  }
+
+  async drain(): Promise<void> {
+    const stopped = this.#stopListening();
+    this.#heart.stop();
+    await stopped;
+  }
+
+  /** @returns when the last connection is gone. */
+  async #stopListening(): Promise<void> {
+    if (this.#listener.listening) this.#listener.close();
+    if (this.#heart.connections > 0) {
+      await new Promise<void>((resolve) => {
+        const before = this.#closed;
+        this.#closed = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
+    clearInterval(this.#wheelTimer);
+    this.#cancelTick();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#heart.connections >= this.#options.maxClients + REFUSED_AT_ONCE) {
+      socket.destroy();
+      return;
+    }
+    const visitor = this.#heart.connected(
+      new SocketLink(socket, () => {
+        if (visitor) this.#heart.writable(visitor);
+        this.#schedule();
+      }),
+    );
+    if (!visitor) return;
+    socket.on("data", (bytes: Uint8Array) => {
+      this.#heart.receive(visitor, bytes, this.#latenessMs());
+      this.#schedule();
+    });
+    socket.on("end", () => {
+      this.#heart.departed(visitor);
+      this.#schedule();
+      socket.end();
+    });
+    // What went wrong with a connection is its end, and that follows.
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#heart.disconnected(visitor);
+      this.#schedule();
+      if (this.#heart.connections === 0) this.#closed?.();
+    });
+  }
+
+  #turn(): void {
+    const nowMs = performance.now();
+    const byMs = nowMs - this.#lastTurnMs - WHEEL_STEP_MS;
+    if (byMs > this.#late.byMs || nowMs - this.#late.atMs > LATENESS_MEMORY_MS) {
+      this.#late = { byMs: Math.max(0, byMs), atMs: nowMs };
+    }
+    this.#lastTurnMs = nowMs;
+    this.#heart.turn();
+    this.#schedule();
+  }
+
+  /** By how much this process was late of late, the present moment included. */
+  #latenessMs(): number {
+    return Math.max(this.#late.byMs, performance.now() - this.#lastTurnMs - WHEEL_STEP_MS);
+  }
+
+  /** Sees to it that the heart ticks when it wants to. */
+  #schedule(): void {
+    const dueMs = this.#heart.nextTickMs;
+    if (dueMs >= this.#tickTimerMs) return;
+    this.#cancelTick();
+    this.#tickTimerMs = dueMs;
+    const waitMs = dueMs - performance.now();
+    // At once means behind the events that are at hand, so that one tick takes them all.
+    if (waitMs <= 0) this.#tickTimer = setImmediate(() => this.#tick());
+    else this.#tickTimer = setTimeout(() => this.#tick(), Math.ceil(waitMs));
+  }
+
+  #tick(): void {
+    this.#tickTimer = undefined;
+    this.#tickTimerMs = Number.POSITIVE_INFINITY;
+    this.#heart.tick();
+    this.#schedule();
+  }
+
+  #cancelTick(): void {
+    clearTimeout(this.#tickTimer as NodeJS.Timeout);
+    clearImmediate(this.#tickTimer as NodeJS.Immediate);
+    this.#tickTimer = undefined;
+    this.#tickTimerMs = Number.POSITIVE_INFINITY;
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string | undefined, port: number): LektError {
+  const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
+  if (error.code === "EADDRINUSE") {
+    const message = `Cannot listen on ${where}: another program does already. Stop it or choose another port.`;
+    return new LektError("LEKT_ADDRESS_IN_USE", message, { cause: error });
+  }
+  const why =
+    error.code === "EACCES"
+      ? "this user may not open it. Choose a port from 1024 up."
+      : error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND"
+        ? "this machine has no such address. Choose one of its own, or none for all."
+        : `${error.message}.`;
+  return new LektError("LEKT_LISTEN", `Cannot listen on ${where}: ${why}`, { cause: error });
+}

@@ -1,0 +1,41 @@
+import { type AddressGroup, Roster, type RosterOptions } from "@lekt/protocol";
+import type { Visitor } from "./visitor.ts";
+
+/** One network: its roster and those who are in it or watch it. */
+export class Network {
+  /** Stands for the name in the log: names are private (spec/methods.md). */
+  readonly id: number;
+  readonly name: string;
+  readonly roster: Roster;
+  /** Those whose reply waits for the next change, the next tick or the end of their hold. */
+  readonly waiting = new Set<Visitor>();
+  readonly #clients = new Map<AddressGroup, number>();
+  #size = 0;
+
+  constructor(id: number, name: string, options: RosterOptions) {
+    this.id = id;
+    this.name = name;
+    this.roster = new Roster(options);
+  }
+
+  /** Clients, watchers included. */
+  get size(): number {
+    return this.#size;
+  }
+
+  clientsOf(group: AddressGroup): number {
+    return this.#clients.get(group) ?? 0;
+  }
+
+  enter(group: AddressGroup): void {
+    this.#size++;
+    this.#clients.set(group, this.clientsOf(group) + 1);
+  }
+
+  leave(group: AddressGroup): void {
+    this.#size--;
+    const left = this.clientsOf(group) - 1;
+    if (left > 0) this.#clients.set(group, left);
+    else this.#clients.delete(group);
+  }
+}

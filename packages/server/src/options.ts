@@ -1,0 +1,147 @@
+import {
+  DEFAULT_PORT,
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_SPACING_MS,
+  HISTORY_BYTES,
+  HISTORY_MS,
+  LektError,
+  MAX_KNOWN_METHODS,
+  MAX_PAYLOAD_BYTES,
+  MAX_PUBLISHED_BYTES,
+  MAX_TOTAL_PAYLOAD_BYTES,
+  SETUP_TIMEOUT_MS,
+  TICK_MS,
+} from "@lekt/protocol";
+import type { Logger } from "pino";
+import { descriptorLimit } from "./descriptor-limit.ts";
+
+/** Who asks to be let in. */
+export interface AuthorizeRequest {
+  /** undefined: the default network. */
+  readonly network: string | undefined;
+  /** The attribute `token`; undefined where none came or the connection is not protected. */
+  readonly token: Uint8Array | undefined;
+  /** 32 bytes; on plain TCP nobody has proven it. */
+  readonly identity: Uint8Array | undefined;
+  /** The client's IP address, as text. */
+  readonly address: string;
+}
+
+/** `refuse`: a sentence for the client's user, sent as a Reject `auth`. */
+export type AuthorizeVerdict = undefined | true | { readonly refuse: string };
+
+/** Every number has its reason in `spec/limits.md`. */
+export interface ServerOptions {
+  /** Default: all interfaces, IPv6 and IPv4. */
+  readonly host?: string;
+  /** Default 15358; 0: any free one. */
+  readonly port?: number;
+  /** Default: no log. */
+  readonly logger?: Logger;
+  /** Default: everybody may join. Has as long as handshake and setup may take. */
+  readonly authorize?: (request: AuthorizeRequest) => AuthorizeVerdict | Promise<AuthorizeVerdict>;
+  /** Whether a token is asked for on a connection that is neither TLS nor loopback. Default false. */
+  readonly acceptInsecureTokens?: boolean;
+  /** Whether clients may join without naming a network. Default true. */
+  readonly defaultNetwork?: boolean;
+  /** Clients in all. Default 16,384; never more than the process's file descriptors allow. */
+  readonly maxClients?: number;
+  /** Default 10,000. */
+  readonly maxClientsPerNetwork?: number;
+  /** For each address (IPv6: /64) and network. Default 64. */
+  readonly maxClientsPerAddress?: number;
+  /** New connections for each address (IPv6: /64) and second. Default 32. */
+  readonly maxConnectionsPerSecond?: number;
+  /** Default 20. */
+  readonly tickMs?: number;
+  /** Default 10,000. */
+  readonly heartbeatIntervalMs?: number;
+  /** Default 10,000. */
+  readonly setupTimeoutMs?: number;
+  /** Heartbeats of one client a second, on average; 0: no limit. Default 20. */
+  readonly heartbeatsPerSecond?: number;
+  /** Default 600,000. */
+  readonly historyMs?: number;
+  /** For each network. Default 64 MiB. */
+  readonly historyBytes?: number;
+  /** Default 1,024. */
+  readonly maxKnownMethods?: number;
+  /** Default 4,096. */
+  readonly maxPayloadBytes?: number;
+  /** Default 16,384. */
+  readonly maxTotalPayloadBytes?: number;
+  /** Default 2,048. */
+  readonly maxPublishedBytes?: number;
+}
+
+type Numbers = {
+  [K in keyof ServerOptions as number extends ServerOptions[K] ? K : never]-?: number;
+};
+
+/** The options with every default filled in. */
+export interface ResolvedOptions extends Numbers {
+  readonly host: string | undefined;
+  readonly logger: Logger | undefined;
+  readonly authorize: ServerOptions["authorize"];
+  readonly acceptInsecureTokens: boolean;
+  readonly defaultNetwork: boolean;
+}
+
+/** Descriptors that are left for files, for the listening socket, and for telling the refused why. */
+export const DESCRIPTOR_RESERVE = 256;
+
+const DEFAULTS: Numbers = {
+  port: DEFAULT_PORT,
+  maxClients: 16_384,
+  maxClientsPerNetwork: 10_000,
+  maxClientsPerAddress: 64,
+  maxConnectionsPerSecond: 32,
+  tickMs: TICK_MS,
+  heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+  setupTimeoutMs: SETUP_TIMEOUT_MS,
+  heartbeatsPerSecond: 1_000 / HEARTBEAT_SPACING_MS,
+  historyMs: HISTORY_MS,
+  historyBytes: HISTORY_BYTES,
+  maxKnownMethods: MAX_KNOWN_METHODS,
+  maxPayloadBytes: MAX_PAYLOAD_BYTES,
+  maxTotalPayloadBytes: MAX_TOTAL_PAYLOAD_BYTES,
+  maxPublishedBytes: MAX_PUBLISHED_BYTES,
+};
+
+/** What each number may be: [least, most]. The rest: 1 to 2³¹ − 1. */
+const RANGES: Partial<Record<keyof Numbers, readonly [number, number]>> = {
+  port: [0, 65_535],
+  heartbeatsPerSecond: [0, 1_000_000],
+  tickMs: [0, 10_000],
+  historyMs: [0, 2 ** 31 - 1],
+  historyBytes: [0, Number.MAX_SAFE_INTEGER],
+  maxKnownMethods: [0, 1_000_000],
+  // A client object must fit into one packet (spec 5.10).
+  maxPublishedBytes: [0, 30_000],
+};
+
+/** @throws LektError `LEKT_OPTION` that names the option and the value. */
+export function resolveOptions(options: ServerOptions): ResolvedOptions {
+  const numbers = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS) as (keyof Numbers)[]) {
+    const value = options[name];
+    if (value === undefined) continue;
+    const [least, most] = RANGES[name] ?? [1, 2 ** 31 - 1];
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new LektError(
+        "LEKT_OPTION",
+        `${name} must be a whole number from ${least} to ${most}, not ${value}.`,
+      );
+    }
+    numbers[name] = value;
+  }
+  return {
+    ...numbers,
+    maxClients: Math.max(1, Math.min(numbers.maxClients, descriptorLimit() - DESCRIPTOR_RESERVE)),
+    host: options.host,
+    logger: options.logger,
+    authorize: options.authorize,
+    acceptInsecureTokens: options.acceptInsecureTokens ?? false,
+    defaultNetwork: options.defaultNetwork ?? true,
+  };
+}

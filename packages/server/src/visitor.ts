@@ -1,0 +1,59 @@
+import type { AddressGroup, Introduction, RosterMember, ServerSession } from "@lekt/protocol";
+import type { Timed } from "./deadline-wheel.ts";
+import type { Network } from "./network.ts";
+import type { LongReply } from "./reply.ts";
+
+/** What the heart needs of a connection: the rim makes one from a socket, a simulation from its own wire. */
+export interface Link {
+  /** The other side, as text and port; for words of the server and the log. */
+  readonly address: string;
+  readonly port: number;
+  /** @returns true where all was taken at once; otherwise `writable` of the heart is called when it is. */
+  write(parts: readonly Uint8Array[]): boolean;
+  /** Ends the writing side; what comes in is still read, and thrown away. */
+  end(): void;
+  /** At once, without a word. */
+  destroy(): void;
+}
+
+/** One connection, from its beginning to its end. */
+export class Visitor implements Timed {
+  readonly link: Link;
+  readonly group: AddressGroup;
+  readonly session: ServerSession;
+  wheelSlot = 0;
+  /** It ended its writing, or is gone. */
+  departed = false;
+  introduction: Introduction | undefined;
+  network: Network | undefined;
+  member: RosterMember | undefined;
+  /** Where it stands in its network's log; undefined before its first reply. */
+  position: number | undefined;
+  /** A reply that is sent in slices. */
+  reply: LongReply | undefined;
+  /** The socket has not taken yet what was last written. */
+  blocked = false;
+  /** What was last written ends a reply. */
+  finishesReply = false;
+  /** The reply that is being written has news in it. */
+  replyHasNews = false;
+  /** Since when, and how much since then, a slow reader has read (spec 5.15). */
+  pace = { sinceMs: Number.NEGATIVE_INFINITY, takenBytes: 0 };
+  lastSliceBytes = 0;
+
+  constructor(link: Link, group: AddressGroup, session: ServerSession) {
+    this.link = link;
+    this.group = group;
+    this.session = session;
+  }
+
+  /** While a reply is being written the session's own deadlines rest, and the reader's pace is watched. */
+  get deadlineMs(): number {
+    const isWriting = this.blocked && this.session.phase !== "rejected";
+    return isWriting ? this.pace.sinceMs + SLOW_READER_WINDOW_MS : this.session.deadlineMs;
+  }
+}
+
+/** A waiting reply is read at 4 KiB/s or more over 10 s, or the reader is dropped (spec 5.15). */
+export const SLOW_READER_WINDOW_MS = 10_000;
+export const SLOW_READER_BYTES = 4_096 * 10;
