@@ -2,7 +2,7 @@ import { type AddressInfo, createServer as createNetServer, type Server, type So
 import { LektError } from "@lekt/protocol";
 import { WHEEL_STEP_MS } from "./deadline-wheel.ts";
 import { EventLog } from "./event-log.ts";
-import { DESCRIPTOR_RESERVE, type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
+import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
 import { Rendezvous } from "./rendezvous.ts";
 import { SocketLink } from "./socket-link.ts";
 
@@ -29,8 +29,6 @@ export function createServer(options: ServerOptions = {}): LektServer {
 
 /** How long a late turn of the wheel counts in favour of clients (spec 5.14). */
 const LATENESS_MEMORY_MS = 5_000;
-/** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
-const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
 const BACKLOG = 4_096;
 
 /** The rim: sockets, timers and the clock around the heart. */
@@ -112,10 +110,6 @@ class TcpServer implements LektServer {
   }
 
   #accept(socket: Socket): void {
-    if (this.#heart.connections >= this.#options.maxClients + REFUSED_AT_ONCE) {
-      socket.destroy();
-      return;
-    }
     const visitor = this.#heart.connected(
       new SocketLink(socket, () => {
         if (visitor) this.#heart.writable(visitor);

@@ -57,6 +57,10 @@ export class EventLog {
     this.#logger?.error({ err: error }, "the listening socket failed");
   }
 
+  failed(error: unknown): void {
+    this.#logger?.error({ err: error }, "a packet could not be handled");
+  }
+
   stopping(clients: number): void {
     this.#logger?.info({ clients }, "stopping");
   }

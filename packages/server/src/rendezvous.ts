@@ -1,10 +1,7 @@
 import {
+  type AddressGroup,
   addressGroup,
-  encodeClientObject,
-  encodeServerInfo,
-  encodeUpdates,
   type Introduction,
-  METHOD,
   type RejectWord,
   RosterMember,
   rosterAddress,
@@ -16,19 +13,12 @@ import { ConnectionRate } from "./connection-rate.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
 import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
-import type { AuthorizeVerdict, ResolvedOptions } from "./options.ts";
-import { EndOfReply, LongReply } from "./reply.ts";
-import { type Link, SLOW_READER_BYTES, SLOW_READER_WINDOW_MS, Visitor } from "./visitor.ts";
+import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
+import { type RendezvousClock, ReplyWriter } from "./reply-writer.ts";
+import { type Link, Visitor } from "./visitor.ts";
 
-export interface RendezvousClock {
-  /** Monotonic, in milliseconds. */
-  readonly nowMs: () => number;
-  /** The wall clock, in whole seconds. */
-  readonly unixSeconds: () => number;
-}
-
-/** News of at most this size goes out as one buffer that all who wait share. */
-const SHORT_REPLY_BYTES = 16_384;
+/** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
+const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
 
 /**
  * The heart of the server: all connections and all networks, without sockets, timers or files. The rim tells
@@ -41,7 +31,7 @@ export class Rendezvous {
   readonly #log: EventLog;
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
-  readonly #endOfReply = new EndOfReply();
+  readonly #replies: ReplyWriter;
   readonly #visitors = new Set<Visitor>();
   readonly #networks = new Map<string, Network>();
   /** Networks with changes that are not encoded yet. */
@@ -49,6 +39,8 @@ export class Rendezvous {
   #nextNetworkId = 1;
   #nextTickMs = Number.POSITIVE_INFINITY;
   #clients = 0;
+  /** Connections that have got a Reject and are about to end. */
+  #refused = 0;
   #stopping = false;
 
   constructor(options: ResolvedOptions, clock: RendezvousClock, log: EventLog) {
@@ -57,6 +49,11 @@ export class Rendezvous {
     this.#log = log;
     this.#wheel = new DeadlineWheel(clock.nowMs());
     this.#rate = new ConnectionRate(options.maxConnectionsPerSecond);
+    this.#replies = new ReplyWriter(clock, options.heartbeatIntervalMs / 1_000, {
+      deadlineMoved: (visitor) => this.#wheel.arm(visitor),
+      fellBehind: (visitor) =>
+        this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
+    });
   }
 
   /** Connections of every kind, those that are being refused included. */
@@ -86,37 +83,36 @@ export class Rendezvous {
       link.destroy();
       return undefined;
     }
-    const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
-    const session = new ServerSession(this.#options, address, isProtected, nowMs);
-    const visitor = new Visitor(link, addressGroup(address), session);
-    this.#visitors.add(visitor);
-    if (this.#stopping) this.#refuse(visitor, "shutdown", "the server is shutting down");
-    else if (this.#visitors.size > this.#options.maxClients) {
-      this.#refuse(visitor, "limit", `this server is full (${this.#options.maxClients} clients)`);
-    } else if (!this.#rate.admits(visitor.group, nowMs)) {
-      const perSecond = this.#options.maxConnectionsPerSecond;
-      this.#refuse(visitor, "rate", `more than ${perSecond} new connections a second from one address`);
+    const group = addressGroup(address);
+    const refusal = this.#refusalOf(group, nowMs);
+    if (refusal && this.#refused >= REFUSED_AT_ONCE) {
+      link.destroy();
+      return undefined;
     }
+    const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
+    const visitor = new Visitor(link, group, new ServerSession(this.#options, address, isProtected, nowMs));
+    this.#visitors.add(visitor);
+    if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
     return visitor;
   }
 
   /** @param latenessMs by how much the rim itself was late of late; not charged to clients (spec 5.14). */
   receive(visitor: Visitor, bytes: Uint8Array, latenessMs: number): void {
-    visitor.session.receive(bytes, this.#clock.nowMs(), latenessMs);
-    this.#carryOut(visitor, visitor.session.takeEffects());
-    this.#serve(visitor);
+    try {
+      visitor.session.receive(bytes, this.#clock.nowMs(), latenessMs);
+      this.#carryOut(visitor, visitor.session.takeEffects());
+      this.#replies.serve(visitor);
+    } catch (error) {
+      // A defect of this server costs one client its connection, and nobody else anything.
+      this.#log.failed(error);
+      this.#refuse(visitor, "internal", "the server failed at a packet of this client");
+    }
   }
 
   /** The link has taken all that was written. */
   writable(visitor: Visitor): void {
-    if (!visitor.blocked) return;
-    visitor.blocked = false;
-    visitor.pace.takenBytes += visitor.lastSliceBytes;
-    if (visitor.session.phase === "rejected") return;
-    if (visitor.reply) this.#writeOn(visitor, visitor.reply);
-    else if (visitor.finishesReply) this.#replied(visitor);
-    this.#serve(visitor);
+    this.#replies.writable(visitor);
   }
 
   /** The other side ended its writing: it says nothing any more, and so is no longer there. */
@@ -128,6 +124,7 @@ export class Rendezvous {
   /** The connection is gone. */
   disconnected(visitor: Visitor): void {
     this.#visitors.delete(visitor);
+    if (visitor.session.phase === "rejected") this.#refused--;
     this.#wheel.disarm(visitor);
     this.departed(visitor);
   }
@@ -141,7 +138,7 @@ export class Rendezvous {
       const { roster } = network;
       if (roster.nextTickMs <= nowMs) {
         roster.tick(nowMs, unixSeconds);
-        for (const visitor of network.waiting) this.#serve(visitor);
+        for (const visitor of network.waiting) this.#replies.serve(visitor);
       }
       if (roster.nextTickMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
       this.#nextTickMs = Math.min(this.#nextTickMs, roster.nextTickMs);
@@ -173,18 +170,15 @@ export class Rendezvous {
       visitor.link.destroy();
       return;
     }
-    if (visitor.blocked) {
-      // What the socket may have taken of its last slice counts in favour of the reader.
-      if (visitor.pace.takenBytes + visitor.lastSliceBytes < SLOW_READER_BYTES) {
-        this.#log.slowReader(visitor.link.address);
-        visitor.link.destroy();
-        return;
-      }
-      visitor.pace = { sinceMs: nowMs, takenBytes: 0 };
-    } else {
+    if (visitor.blocked && !this.#replies.keepsPace(visitor)) {
+      this.#log.slowReader(visitor.link.address);
+      visitor.link.destroy();
+      return;
+    }
+    if (!visitor.blocked) {
       session.onDeadline(nowMs);
       this.#carryOut(visitor, session.takeEffects());
-      this.#serve(visitor);
+      this.#replies.serve(visitor);
     }
     this.#wheel.arm(visitor);
   }
@@ -193,20 +187,35 @@ export class Rendezvous {
     for (const effect of effects) {
       switch (effect.type) {
         case "send":
-          this.#write(visitor, [effect.bytes]);
+          this.#replies.write(visitor, [effect.bytes]);
           break;
         case "introduced":
           this.#introduced(visitor, effect.introduction);
           break;
         case "rejected":
+          this.#refused++;
           this.#log.refused(visitor.link.address, effect.word, effect.text, this.#clock.nowMs());
           this.#leave(visitor);
-          this.#write(visitor, [effect.bytes]);
+          this.#replies.write(visitor, [effect.bytes]);
           visitor.link.end();
           this.#wheel.arm(visitor);
           break;
       }
     }
+  }
+
+  /** Why a new connection may not even begin, or undefined. */
+  #refusalOf(group: AddressGroup, nowMs: number): { word: RejectWord; text: string } | undefined {
+    const { maxClients, maxConnectionsPerSecond } = this.#options;
+    if (this.#stopping) return { word: "shutdown", text: "the server is shutting down" };
+    if (this.#visitors.size - this.#refused >= maxClients) {
+      return { word: "limit", text: `this server is full (${maxClients} clients)` };
+    }
+    if (this.#rate.admits(group, nowMs)) return undefined;
+    return {
+      word: "rate",
+      text: `more than ${maxConnectionsPerSecond} new connections a second from one address`,
+    };
   }
 
   #refuse(visitor: Visitor, word: RejectWord, text: string): void {
@@ -317,106 +326,6 @@ export class Rendezvous {
   #markChanged(network: Network): void {
     this.#changed.add(network);
     this.#nextTickMs = Math.min(this.#nextTickMs, network.roster.nextTickMs);
-  }
-
-  /** Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends. */
-  #serve(visitor: Visitor): void {
-    const { session, network } = visitor;
-    if (!network) return;
-    const nowMs = this.#clock.nowMs();
-    while (session.pendingReplies > 0 && !visitor.blocked) {
-      const { roster } = network;
-      if (roster.hasNewsAt(nowMs)) {
-        network.waiting.add(visitor);
-        return;
-      }
-      const hasNews = visitor.position !== roster.log.end;
-      if (!session.replyDue(nowMs, hasNews)) {
-        network.waiting.add(visitor);
-        this.#wheel.arm(visitor);
-        return;
-      }
-      network.waiting.delete(visitor);
-      this.#reply(visitor, network, hasNews);
-    }
-  }
-
-  #reply(visitor: Visitor, network: Network, hasNews: boolean): void {
-    const unixSeconds = this.#clock.unixSeconds();
-    const { roster } = network;
-    const { position } = visitor;
-    visitor.replyHasNews = hasNews;
-    if (position === undefined) {
-      const words = visitor.introduction?.wantsServerInfo
-        ? this.#serverInfo(visitor, unixSeconds)
-        : undefined;
-      this.#writeOn(visitor, new LongReply(roster, roster.snapshot(unixSeconds), words));
-      return;
-    }
-    const short = hasNews
-      ? roster.shortReply(position, unixSeconds, SHORT_REPLY_BYTES)
-      : this.#endOfReply.at(unixSeconds);
-    if (!short) {
-      this.#writeOn(visitor, new LongReply(roster, position, undefined));
-      return;
-    }
-    visitor.position = roster.log.end;
-    visitor.finishesReply = true;
-    if (this.#write(visitor, [short])) this.#replied(visitor);
-  }
-
-  /** Writes slices until the reply is whole or the socket takes no more. */
-  #writeOn(visitor: Visitor, reply: LongReply): void {
-    visitor.reply = reply;
-    for (;;) {
-      const slice = reply.next(this.#endOfReply.at(this.#clock.unixSeconds()));
-      if (!slice) {
-        this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network");
-        return;
-      }
-      if (reply.whole) {
-        visitor.reply = undefined;
-        visitor.position = reply.position;
-        visitor.finishesReply = true;
-      }
-      if (!this.#write(visitor, slice)) return;
-      if (reply.whole) break;
-    }
-    this.#replied(visitor);
-  }
-
-  #replied(visitor: Visitor): void {
-    visitor.finishesReply = false;
-    visitor.session.replied(this.#clock.nowMs(), visitor.replyHasNews);
-  }
-
-  #write(visitor: Visitor, parts: readonly Uint8Array[]): boolean {
-    visitor.lastSliceBytes = 0;
-    for (const part of parts) visitor.lastSliceBytes += part.length;
-    if (visitor.link.write(parts)) return true;
-    const nowMs = this.#clock.nowMs();
-    if (nowMs - visitor.pace.sinceMs > SLOW_READER_WINDOW_MS)
-      visitor.pace = { sinceMs: nowMs, takenBytes: 0 };
-    visitor.blocked = true;
-    this.#wheel.arm(visitor);
-    return false;
-  }
-
-  #serverInfo(visitor: Visitor, unixSeconds: number): Uint8Array {
-    const { address, port } = visitor.link;
-    const payload = encodeServerInfo({
-      you: { address, port },
-      heartbeatSeconds: this.#options.heartbeatIntervalMs / 1_000,
-      relay: null,
-      stun: [],
-    });
-    const object = encodeClientObject({ ip: 0, methods: [{ index: METHOD.server, payload }] });
-    let packet: Uint8Array = object;
-    encodeUpdates("added", [object], BigInt(unixSeconds), (bytes) => {
-      packet = new Uint8Array(bytes);
-      return packet;
-    });
-    return packet;
   }
 }
 
