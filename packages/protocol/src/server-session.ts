@@ -212,8 +212,9 @@ export class ServerSession {
         this.#handshake(packet.methods);
         break;
       case "response":
-        // In the heartbeat phase only a stray answer for index 0 comes through, and is ignored (spec 4.8).
         if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });
+        // In the heartbeat phase only a stray answer for index 0 comes through: ignored, but counted (spec 4.8).
+        else this.#chargeHeartbeat(nowMs, latenessMs);
         break;
       case "heartbeat":
         this.#chargeHeartbeat(nowMs, latenessMs);

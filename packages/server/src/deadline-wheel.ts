@@ -44,12 +44,13 @@ export class DeadlineWheel<T extends Timed> {
       this.#turnedTo++;
       const due = this.#slots.get(this.#turnedTo);
       if (!due) continue;
-      this.#slots.delete(this.#turnedTo);
+      // The slot stays until it is through, so that who is disarmed meanwhile is not called.
       for (const timed of due) {
         timed.wheelSlot = 0;
         if (timed.deadlineMs > nowMs) this.arm(timed);
         else expired(timed);
       }
+      this.#slots.delete(this.#turnedTo);
     }
   }
 }

@@ -1,6 +1,8 @@
 import {
   type AddressGroup,
   addressGroup,
+  formatIpv4,
+  formatIpv6,
   type Introduction,
   type RejectWord,
   RosterMember,
@@ -19,6 +21,11 @@ import { type Link, Visitor } from "./visitor.ts";
 
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
 const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
+
+interface Refusal {
+  readonly word: RejectWord;
+  readonly text: string;
+}
 
 /**
  * The heart of the server: all connections and all networks, without sockets, timers or files. The rim tells
@@ -90,7 +97,9 @@ export class Rendezvous {
       return undefined;
     }
     const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
-    const visitor = new Visitor(link, group, new ServerSession(this.#options, address, isProtected, nowMs));
+    const session = new ServerSession(this.#options, address, isProtected, nowMs);
+    const shown = address.ipv6 ? formatIpv6(address.ipv6) : formatIpv4(address.ip);
+    const visitor = new Visitor(link, shown, group, session);
     this.#visitors.add(visitor);
     if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
@@ -171,7 +180,7 @@ export class Rendezvous {
       return;
     }
     if (visitor.blocked && !this.#replies.keepsPace(visitor)) {
-      this.#log.slowReader(visitor.link.address);
+      this.#log.slowReader(visitor.address);
       visitor.link.destroy();
       return;
     }
@@ -194,7 +203,7 @@ export class Rendezvous {
           break;
         case "rejected":
           this.#refused++;
-          this.#log.refused(visitor.link.address, effect.word, effect.text, this.#clock.nowMs());
+          this.#log.refused(visitor.address, effect.word, effect.text, this.#clock.nowMs());
           this.#leave(visitor);
           this.#replies.write(visitor, [effect.bytes]);
           visitor.link.end();
@@ -205,7 +214,7 @@ export class Rendezvous {
   }
 
   /** Why a new connection may not even begin, or undefined. */
-  #refusalOf(group: AddressGroup, nowMs: number): { word: RejectWord; text: string } | undefined {
+  #refusalOf(group: AddressGroup, nowMs: number): Refusal | undefined {
     const { maxClients, maxConnectionsPerSecond } = this.#options;
     if (this.#stopping) return { word: "shutdown", text: "the server is shutting down" };
     if (this.#visitors.size - this.#refused >= maxClients) {
@@ -224,6 +233,8 @@ export class Rendezvous {
   }
 
   #introduced(visitor: Visitor, introduction: Introduction): void {
+    // Who broke a rule right behind its last answer is refused already.
+    if (visitor.session.phase !== "admission") return;
     visitor.introduction = introduction;
     const { authorize } = this.#options;
     if (!authorize) {
@@ -232,20 +243,20 @@ export class Rendezvous {
     }
     const { network, token, identity } = introduction;
     Promise.resolve()
-      .then(() => authorize({ network, token, identity, address: visitor.link.address }))
-      .then(
-        (verdict) => this.#authorized(visitor, introduction, verdict),
-        (error: unknown) => {
-          this.#log.authorizeFailed(error);
-          this.#refuse(visitor, "internal", "the server could not decide whether to let this client in");
-        },
-      );
-  }
-
-  #authorized(visitor: Visitor, introduction: Introduction, verdict: AuthorizeVerdict): void {
-    if (visitor.departed || visitor.session.phase !== "admission") return;
-    if (typeof verdict === "object") this.#refuse(visitor, "auth", safeText(verdict.refuse));
-    else this.#admit(visitor, introduction);
+      .then(() => authorize({ network, token, identity, address: visitor.address }))
+      .then(refusalIn, (error: unknown) => {
+        this.#log.authorizeFailed(error);
+        return {
+          word: "internal",
+          text: "the server could not decide whether to let this client in",
+        } as const;
+      })
+      .then((refusal) => {
+        // It may have left meanwhile, or have been refused for another reason.
+        if (visitor.departed || visitor.session.phase !== "admission") return;
+        if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
+        else this.#admit(visitor, introduction);
+      });
   }
 
   #admit(visitor: Visitor, introduction: Introduction): void {
@@ -294,7 +305,7 @@ export class Rendezvous {
       this.#markChanged(network);
     }
     this.#log.joined({
-      address: visitor.link.address,
+      address: visitor.address,
       network: network.id,
       name: introduction.name,
       watch: introduction.watch,
@@ -313,7 +324,7 @@ export class Rendezvous {
     network.waiting.delete(visitor);
     network.leave(visitor.group);
     this.#clients--;
-    this.#log.left({ address: visitor.link.address, network: network.id, clients: network.size });
+    this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
     if (network.size === 0) {
       this.#networks.delete(network.name);
       this.#changed.delete(network);
@@ -327,6 +338,13 @@ export class Rendezvous {
     this.#changed.add(network);
     this.#nextTickMs = Math.min(this.#nextTickMs, network.roster.nextTickMs);
   }
+}
+
+/** Only a clear yes lets a client in: a program without types may return anything. */
+function refusalIn(verdict: AuthorizeVerdict): Refusal | undefined {
+  if (verdict === undefined || verdict === true) return undefined;
+  const reason: unknown = (verdict as { refuse?: unknown } | null)?.refuse;
+  return { word: "auth", text: typeof reason === "string" ? safeText(reason) : "this client may not join" };
 }
 
 function isLoopback(address: string): boolean {

@@ -1,7 +1,7 @@
 import { encodeClientObject, encodeServerInfo, encodeUpdates, METHOD } from "@lekt/protocol";
 import type { Network } from "./network.ts";
 import { EndOfReply, LongReply } from "./reply.ts";
-import { SLOW_READER_BYTES, SLOW_READER_WINDOW_MS, type Visitor } from "./visitor.ts";
+import { SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
 
 export interface RendezvousClock {
   /** Monotonic, in milliseconds. */
@@ -60,10 +60,10 @@ export class ReplyWriter {
   writable(visitor: Visitor): void {
     if (!visitor.blocked) return;
     visitor.blocked = false;
-    visitor.pace.takenBytes += visitor.lastSliceBytes;
-    if (visitor.session.phase === "rejected") return;
+    if (visitor.pace) visitor.pace.takenBytes += visitor.lastSliceBytes;
     if (visitor.reply) this.#writeOn(visitor, visitor.reply);
-    else if (visitor.finishesReply) this.#replied(visitor);
+    else if (visitor.network && visitor.finishesReply) this.#replied(visitor);
+    else visitor.pace = undefined;
     this.serve(visitor);
   }
 
@@ -71,10 +71,11 @@ export class ReplyWriter {
   write(visitor: Visitor, parts: readonly Uint8Array[]): boolean {
     visitor.lastSliceBytes = 0;
     for (const part of parts) visitor.lastSliceBytes += part.length;
-    if (visitor.link.write(parts)) return true;
-    const nowMs = this.#clock.nowMs();
-    if (nowMs - visitor.pace.sinceMs > SLOW_READER_WINDOW_MS)
-      visitor.pace = { sinceMs: nowMs, takenBytes: 0 };
+    if (visitor.link.write(parts)) {
+      if (visitor.pace) visitor.pace.takenBytes += visitor.lastSliceBytes;
+      return true;
+    }
+    visitor.pace ??= { sinceMs: this.#clock.nowMs(), takenBytes: 0 };
     visitor.blocked = true;
     this.#events.deadlineMoved(visitor);
     return false;
@@ -83,7 +84,7 @@ export class ReplyWriter {
   /** At the end of a window: whether a blocked reader has read enough. Begins the next window (spec 5.15). */
   keepsPace(visitor: Visitor): boolean {
     // What the socket may have taken of its last slice counts in favour of the reader.
-    const mostBytes = visitor.pace.takenBytes + visitor.lastSliceBytes;
+    const mostBytes = (visitor.pace?.takenBytes ?? 0) + visitor.lastSliceBytes;
     visitor.pace = { sinceMs: this.#clock.nowMs(), takenBytes: 0 };
     return mostBytes >= SLOW_READER_BYTES;
   }
@@ -133,14 +134,16 @@ export class ReplyWriter {
 
   #replied(visitor: Visitor): void {
     visitor.finishesReply = false;
+    visitor.pace = undefined;
     visitor.session.replied(this.#clock.nowMs(), visitor.replyHasNews);
+    // Silence counts from here, and that may end before the hold would have.
+    this.#events.deadlineMoved(visitor);
   }
 
   /** A word of the server to this one client (spec 5.13). */
   #serverInfo(visitor: Visitor, unixSeconds: number): Uint8Array {
-    const { address, port } = visitor.link;
     const payload = encodeServerInfo({
-      you: { address, port },
+      you: { address: visitor.address, port: visitor.link.port },
       heartbeatSeconds: this.#heartbeatSeconds,
       relay: null,
       stun: [],

@@ -5,7 +5,7 @@ import type { LongReply } from "./reply.ts";
 
 /** What the heart needs of a connection: the rim makes one from a socket, a simulation from its own wire. */
 export interface Link {
-  /** The other side, as text and port; for words of the server and the log. */
+  /** The other side's address, in any form that the system gives, and its port. */
   readonly address: string;
   readonly port: number;
   /** @returns true where all was taken at once; otherwise `writable` of the heart is called when it is. */
@@ -19,6 +19,8 @@ export interface Link {
 /** One connection, from its beginning to its end. */
 export class Visitor implements Timed {
   readonly link: Link;
+  /** The client's real address, an IPv4-mapped one as IPv4; for words of the server, hooks and the log. */
+  readonly address: string;
   readonly group: AddressGroup;
   readonly session: ServerSession;
   wheelSlot = 0;
@@ -37,20 +39,22 @@ export class Visitor implements Timed {
   finishesReply = false;
   /** The reply that is being written has news in it. */
   replyHasNews = false;
-  /** Since when, and how much since then, a slow reader has read (spec 5.15). */
-  pace = { sinceMs: Number.NEGATIVE_INFINITY, takenBytes: 0 };
+  /** From when something waits for its reader until the reply is whole: how much was taken since when (spec 5.15). */
+  pace: { sinceMs: number; takenBytes: number } | undefined;
   lastSliceBytes = 0;
 
-  constructor(link: Link, group: AddressGroup, session: ServerSession) {
+  constructor(link: Link, address: string, group: AddressGroup, session: ServerSession) {
     this.link = link;
+    this.address = address;
     this.group = group;
     this.session = session;
   }
 
   /** While a reply is being written the session's own deadlines rest, and the reader's pace is watched. */
   get deadlineMs(): number {
-    const isWriting = this.blocked && this.session.phase !== "rejected";
-    return isWriting ? this.pace.sinceMs + SLOW_READER_WINDOW_MS : this.session.deadlineMs;
+    const { pace, session } = this;
+    const isWriting = this.blocked && session.phase !== "rejected";
+    return pace && isWriting ? pace.sinceMs + SLOW_READER_WINDOW_MS : session.deadlineMs;
   }
 }
 

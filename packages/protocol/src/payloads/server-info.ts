@@ -25,7 +25,7 @@ export function decodeServerInfo(payload: Uint8Array): Partial<ServerInfo> | und
   const port = you?.["port"];
   if (typeof address === "string" && typeof port === "number") info.you = { address, port };
   const heartbeatSeconds = value["heartbeatSeconds"];
-  if (typeof heartbeatSeconds === "number" && heartbeatSeconds > 0 && heartbeatSeconds <= 86_400) {
+  if (typeof heartbeatSeconds === "number" && heartbeatSeconds >= 0.1 && heartbeatSeconds <= 86_400) {
     info.heartbeatSeconds = heartbeatSeconds;
   }
   const relay = value["relay"];

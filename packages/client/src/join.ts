@@ -1,0 +1,27 @@
+import type { JoinOptions } from "./join-options.ts";
+import { aborting, JoinedRoom, type Room } from "./room.ts";
+import { settingsOf } from "./settings.ts";
+
+/**
+ * Joins the network that a URL names, and stays in it: a lost connection is made anew until the room is
+ * closed or a server refuses for good.
+ *
+ * Resolves when the first roster is in: `peers` holds everybody who was there, and events tell what
+ * changes from then on.
+ *
+ * @throws LektError whose `code` says what went wrong (spec/errors.md): `LEKT_URL`, `LEKT_OPTION`,
+ * `LEKT_CONNECT`, `LEKT_NOT_LEKT`, a `LEKT_REJECT_…`, `LEKT_ABORTED` and others.
+ */
+export async function join(url: string, options: JoinOptions = {}): Promise<Room> {
+  const settings = settingsOf(url, options);
+  const { signal } = options;
+  if (signal?.aborted) throw aborting(signal);
+  const room = new JoinedRoom(url, settings, signal);
+  try {
+    await room.joined;
+  } catch (error) {
+    await room.close();
+    throw error;
+  }
+  return room;
+}

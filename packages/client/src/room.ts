@@ -1,0 +1,152 @@
+import { LektError, type RosterChange } from "@lekt/protocol";
+import { Link } from "./link.ts";
+import type { OwnEntry } from "./own-entry.ts";
+import type { Peer } from "./peer.ts";
+import { PeerList } from "./peer-list.ts";
+import {
+  type RoomEvent,
+  RoomEvents,
+  type RoomListener,
+  type RoomStatus,
+  type ServerFacts,
+} from "./room-events.ts";
+import type { Settings } from "./settings.ts";
+
+/** A network that this program is in. To iterate over it is to iterate over `events()`. */
+export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
+  /** As it was given to `join`. */
+  readonly url: string;
+  /** Everybody but oneself, stale ones included; the same array until something changes. Offline it stays as it was. */
+  readonly peers: readonly Peer[];
+  /** Own entry as the others see it; undefined for a watcher, and where it cannot be told. */
+  readonly self: Peer | undefined;
+  /** Of the connection that is, or was the last one. */
+  readonly server: ServerFacts | undefined;
+  readonly status: RoomStatus;
+  /**
+   * Calls the listener with each event, at once. What it throws becomes an uncaught exception, and
+   * neither the room nor other listeners notice.
+   * @returns removes the listener.
+   * @throws LektError `LEKT_CLOSED`
+   */
+  on(listener: RoomListener): () => void;
+  /**
+   * Every event from now on, each iterator its own. It is done when the room was closed; it throws the
+   * error where the room gave up, `LEKT_EVENTS_LOST` where more than `maxQueuedEvents` waited (the room
+   * goes on), and `LEKT_ABORTED` where the signal fired.
+   * @throws LektError `LEKT_CLOSED` where the room is closed already.
+   */
+  events(options?: { signal?: AbortSignal }): AsyncIterableIterator<RoomEvent>;
+  /** Leaves at once. Resolves when the connection is closed. */
+  close(): Promise<void>;
+  /** Leaves in order: ends its side of the connection and waits, two seconds at most, for the server's. */
+  drain(): Promise<void>;
+}
+
+/** The room behind the interface: what the link brings goes into lists, and out as events. */
+export class JoinedRoom implements Room {
+  readonly url: string;
+  /** Resolves with the first roster; rejects where none came. */
+  readonly joined: Promise<void>;
+  readonly #events: RoomEvents;
+  readonly #list = new PeerList();
+  readonly #link: Link;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => void this.close();
+  #status: RoomStatus = Object.freeze({ state: "connecting", attempt: 1 });
+  #server: ServerFacts | undefined;
+  #onJoined: () => void = () => {};
+  #onNotJoined: (error: LektError) => void = () => {};
+
+  constructor(url: string, settings: Settings, signal: AbortSignal | undefined) {
+    this.url = url;
+    this.#signal = signal;
+    this.#events = new RoomEvents(settings.maxQueuedEvents);
+    this.joined = new Promise((resolve, reject) => {
+      this.#onJoined = resolve;
+      this.#onNotJoined = reject;
+    });
+    this.#link = new Link(settings, {
+      onStatus: (status) => this.#setStatus(status),
+      onServer: (server) => this.#setServer(server),
+      onChanges: (changes, own, first) => this.#change(changes, own, first),
+      onGivenUp: (error) => this.#finish(error),
+    });
+    if (signal?.aborted) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get peers(): readonly Peer[] {
+    return this.#list.peers;
+  }
+
+  get self(): Peer | undefined {
+    return this.#list.self;
+  }
+
+  get server(): ServerFacts | undefined {
+    return this.#server;
+  }
+
+  get status(): RoomStatus {
+    return this.#status;
+  }
+
+  on(listener: RoomListener): () => void {
+    return this.#events.on(listener);
+  }
+
+  events({ signal }: { signal?: AbortSignal } = {}): AsyncIterableIterator<RoomEvent> {
+    return this.#events.iterate(signal);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<RoomEvent> {
+    return this.events();
+  }
+
+  async close(): Promise<void> {
+    const gone = this.#link.close();
+    this.#finish();
+    await gone;
+  }
+
+  async drain(): Promise<void> {
+    await this.#link.drain();
+    this.#finish();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #change(changes: readonly RosterChange[], own: OwnEntry | undefined, first: boolean): void {
+    const events: readonly RoomEvent[] = this.#list.apply(changes, own, first);
+    this.#onJoined();
+    this.#events.emit(first ? [...events, { type: "synced" }] : events);
+  }
+
+  #setStatus(status: RoomStatus): void {
+    this.#status = Object.freeze(status);
+    this.#events.emit([{ type: "status", status }]);
+  }
+
+  #setServer(server: ServerFacts): void {
+    this.#server = server;
+    this.#events.emit([{ type: "server", server }]);
+  }
+
+  /** @param error where the room gave up. */
+  #finish(error?: LektError): void {
+    if (this.#status.state === "closed") return;
+    const signal = this.#signal;
+    signal?.removeEventListener("abort", this.#onAbort);
+    this.#setStatus({ state: "closed", attempt: this.#link.attempt, ...(error && { error }) });
+    this.#events.end(error);
+    const aborted = signal?.aborted ? aborting(signal) : undefined;
+    this.#onNotJoined(error ?? aborted ?? new LektError("LEKT_CLOSED", "The room was closed."));
+  }
+}
+
+export function aborting(signal: AbortSignal): LektError {
+  return new LektError("LEKT_ABORTED", "Joining was aborted.", { cause: signal.reason });
+}

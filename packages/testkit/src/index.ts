@@ -1,0 +1,2 @@
+export { ClientLeft, type ReplyParts, ScriptedClient, type ScriptedSetup } from "./scripted-client.ts";
+export { type Script, ScriptedServer } from "./scripted-server.ts";
