@@ -1,1 +1,3 @@
-export {};
+import { run } from "./command-line.ts";
+
+await run(process.argv.slice(2));

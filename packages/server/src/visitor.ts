@@ -59,5 +59,5 @@ export class Visitor implements Timed {
 }
 
 /** A waiting reply is read at 4 KiB/s or more over 10 s, or the reader is dropped (spec 5.15). */
-export const SLOW_READER_WINDOW_MS = 10_000;
+const SLOW_READER_WINDOW_MS = 10_000;
 export const SLOW_READER_BYTES = 4_096 * 10;

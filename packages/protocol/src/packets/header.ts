@@ -7,7 +7,7 @@ import { PROTOCOL_VERSION, type Version } from "../version.ts";
  *   4   type, VERSION_MAJOR, VERSION_MINOR, VERSION_EXTRA
  */
 export const HEADER_BYTES = 8;
-export const MAGIC = [0x4c, 0x45, 0x4b, 0x54] as const;
+const MAGIC = [0x4c, 0x45, 0x4b, 0x54] as const;
 
 /** The type byte; what it means depends on the direction and the phase. */
 export const PACKET_TYPE = {

@@ -48,7 +48,7 @@ export interface RemovedAddress {
   readonly ip: number;
 }
 
-export function writeUpdateHead(
+function writeUpdateHead(
   packet: Uint8Array,
   kind: UpdateKind,
   timestamp: bigint,

@@ -6,7 +6,7 @@ import { decodeListeningPorts, encodeListeningPorts, type ListeningPorts } from 
  *   0   version of the stream protocol (u8): 1
  *   1   as `tcp`
  */
-export const UDP_STREAM_VERSION = 1;
+const UDP_STREAM_VERSION = 1;
 
 export interface UdpPayload extends ListeningPorts {
   readonly version: number;

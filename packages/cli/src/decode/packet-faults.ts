@@ -1,0 +1,73 @@
+import { describeMethod, METHOD, type MethodInfo, payloadOf } from "@lekt/protocol";
+import { describePayload } from "../payload-text.ts";
+import type { LocatedPacket } from "./packet-reader.ts";
+import type { Phase } from "./stream-kind.ts";
+
+/** A rule that a packet breaks though its frame is whole, so that the packets after it can be read. */
+export interface PacketFault {
+  /** Of the last byte of what is wrong. */
+  readonly offset: number;
+  readonly why: string;
+}
+
+/** Watches what the answers of one client have to do with its handshake (spec 4.6, 4.8) and with the list. */
+export class FaultFinder {
+  #offered: readonly number[] | undefined;
+  #lastAnswered = 0;
+  #inHeartbeats: boolean;
+
+  constructor(phase: Phase) {
+    this.#inHeartbeats = phase === "heartbeat";
+  }
+
+  find({ packet, offset, byteCount }: Omit<LocatedPacket, "fault">): PacketFault | undefined {
+    const end = offset + byteCount - 1;
+    switch (packet.type) {
+      case "handshake":
+        this.#offered = packet.methods;
+        return undefined;
+      case "heartbeat":
+        this.#inHeartbeats = true;
+        return undefined;
+      case "response": {
+        const why = this.#outOfTurn(packet.method);
+        if (why !== undefined) return { offset: offset + 11, why };
+        return payloadFault({ index: packet.method, payload: packet.payload }, end);
+      }
+      case "client": {
+        const { object } = packet;
+        if (object.ip === 0) {
+          const payload = payloadOf(object, METHOD.server);
+          return payload && payloadFault({ index: METHOD.server, payload }, end, true);
+        }
+        let at = offset + 8;
+        for (const method of object.methods) {
+          at += 8 + method.payload.length;
+          const fault = payloadFault(method, at - 1);
+          if (fault) return fault;
+        }
+        return undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #outOfTurn(method: number): string | undefined {
+    if (method === 0 && this.#inHeartbeats) return undefined;
+    if (method === 0) return "a response for method 0, which is never asked about";
+    if (this.#inHeartbeats) return `a response for ${describeMethod(method)} in the heartbeat phase`;
+    if (this.#offered && !this.#offered.includes(method)) {
+      return `a response for ${describeMethod(method)}, which the handshake did not set`;
+    }
+    if (method <= this.#lastAnswered) return `a response for ${describeMethod(method)} out of order`;
+    this.#lastAnswered = method;
+    return undefined;
+  }
+}
+
+function payloadFault(method: MethodInfo, end: number, fromServer = false): PacketFault | undefined {
+  const { fault } = describePayload(method.index, method.payload, fromServer);
+  if (fault === undefined) return undefined;
+  return { offset: end, why: `the payload of ${describeMethod(method.index)}: ${fault}` };
+}

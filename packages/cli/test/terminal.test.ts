@@ -1,0 +1,85 @@
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, it } from "vitest";
+import { join, killAtEnd, LEKT, serve } from "./lekt-process.ts";
+
+const SCRIPT = "/usr/bin/script";
+const HAS_SCRIPT = process.platform === "linux" && spawnSync(SCRIPT, ["--version"]).status === 0;
+
+/** `lekt` on a pseudo terminal, by util-linux's script. */
+class Terminal {
+  readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  #output = "";
+  #wake: () => void = () => {};
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const command = [process.execPath, LEKT, ...args].map((arg) => `'${arg}'`).join(" ");
+    const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env;
+    this.child = spawn(SCRIPT, ["-qec", `stty cols 90 rows 24; exec ${command}`, "/dev/null"], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...inherited, TERM: "xterm-256color", ...env },
+    });
+    killAtEnd(this.child);
+    this.child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      this.#output += chunk;
+      this.#wake();
+    });
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  async shows(text: string): Promise<void> {
+    while (!stripVTControlCharacters(this.#output).includes(text)) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Ctrl-C. @returns the exit code. */
+  async interrupt(): Promise<number | null> {
+    const exit = once(this.child, "exit");
+    this.child.stdin.write("\u0003");
+    const [code] = await exit;
+    return code as number | null;
+  }
+}
+
+describe.skipIf(!HAS_SCRIPT)("on a terminal", () => {
+  it("lekt join keeps a list up to date, and Ctrl-C leaves", async () => {
+    const server = await serve();
+    const ada = new Terminal(["join", server.url, "--name", "ada", "--tcp", "4001"]);
+    await ada.shows("Nobody else is here.");
+    expect(stripVTControlCharacters(ada.output)).toContain("● online");
+    expect(ada.output).toContain("\u001b[32m●");
+    const grace = await join(server.url, "grace", ["--tcp", "4002"]);
+    await ada.shows("grace came");
+    await ada.shows("tcp 4002");
+    await grace.end("SIGKILL");
+    await ada.shows("grace left");
+    expect(await ada.interrupt()).toBe(0);
+  });
+
+  it("lekt join has no colours with NO_COLOR, and shows hostile names safely", async () => {
+    const server = await serve();
+    await join(server.url, "\u202eevil\u200b", ["--data", "\u001b]0;owned\u0007"]);
+    const ada = new Terminal(["join", server.url], { NO_COLOR: "1" });
+    await ada.shows("\\u{202e}evil\\u{200b}");
+    expect(ada.output).not.toContain("\u001b]0");
+    expect(ada.output).not.toContain("\u001b[32m");
+    expect(stripVTControlCharacters(ada.output).replace(/[\r\n]/g, "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(await ada.interrupt()).toBe(0);
+  });
+
+  it("lekt serve greets, logs for people, and Ctrl-C ends it in order", async () => {
+    const server = new Terminal(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    await server.shows("Ctrl-C ends the server.");
+    await server.shows("INFO: listening");
+    expect(await server.interrupt()).toBe(0);
+    expect(stripVTControlCharacters(server.output)).toContain("Ending: nobody is connected.");
+  });
+});

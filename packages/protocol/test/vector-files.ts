@@ -1,0 +1,140 @@
+import { readdirSync, readFileSync } from "node:fs";
+import type { ClientPhase } from "../src/client-packet-decoder.ts";
+
+const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
+
+/** Which file holds what; `vectors-coverage.test.ts` sees to it that none is left out. */
+export const GOOD_FILES = ["handshake.json", "setup.json", "updates.json", "reject.json"] as const;
+export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"] as const;
+export const RESERVED_FILE = "reserved.json";
+export const PAYLOADS_FILE = "payloads.json";
+export const URLS_FILE = "urls.json";
+
+export function vectorFileNames(): string[] {
+  return readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
+}
+
+type VersionField = readonly [number, number, number];
+export type ClientField = { readonly ip: string; readonly methods: readonly (readonly [number, string])[] };
+
+export interface PortsField {
+  readonly version?: number;
+  readonly port: number;
+  readonly endpoints: readonly (readonly [string, number])[];
+}
+
+/** One packet, as `spec/vectors/README.md` writes it. */
+export type PacketFields =
+  | {
+      readonly type: "handshake";
+      readonly version: VersionField;
+      readonly known: number;
+      readonly methods: readonly number[];
+    }
+  | { readonly type: "accept"; readonly version: VersionField }
+  | {
+      readonly type: "reject";
+      readonly version: VersionField;
+      readonly message: string;
+      readonly word: string;
+    }
+  | { readonly type: "request"; readonly version: VersionField; readonly method: number }
+  | {
+      readonly type: "response";
+      readonly version: VersionField;
+      readonly method: number;
+      readonly payload: string;
+      readonly tcp?: PortsField;
+      readonly udp?: PortsField;
+    }
+  | { readonly type: "heartbeat"; readonly version: VersionField; readonly timestamp: string }
+  | {
+      readonly type: "added";
+      readonly version: VersionField;
+      readonly timestamp: string;
+      readonly clients: readonly ClientField[];
+    }
+  | {
+      readonly type: "removed";
+      readonly version: VersionField;
+      readonly timestamp: string;
+      readonly ips: readonly string[];
+    };
+
+interface VectorHead {
+  readonly name: string;
+  readonly direction: "client to server" | "server to client" | "either";
+  readonly phase: ClientPhase;
+  readonly hex: string;
+  readonly asked?: readonly number[];
+}
+
+export interface GoodVector extends VectorHead {
+  readonly fields:
+    | PacketFields
+    | { readonly type: "stream" | "reply"; readonly packets: readonly PacketFields[] };
+}
+
+export interface MalformedVector extends VectorHead {
+  readonly error: { readonly word: string } | { readonly code: string };
+  readonly offset: number;
+}
+
+export interface PayloadVectors {
+  readonly index: number;
+  readonly name: string;
+  readonly valid: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly value: unknown;
+    readonly from?: string;
+  }[];
+  readonly invalid: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly why: string;
+    readonly from?: string;
+  }[];
+}
+
+export interface UrlVectors {
+  readonly valid: readonly {
+    readonly url: string;
+    readonly parsed: {
+      readonly scheme: string;
+      readonly host: string;
+      readonly port: number;
+      readonly network: string | null;
+      readonly secure: boolean;
+    };
+  }[];
+  readonly invalid: readonly { readonly url: string; readonly why: string }[];
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"));
+}
+
+export function goodVectors(file: (typeof GOOD_FILES)[number]): readonly GoodVector[] {
+  return readJson(file) as readonly GoodVector[];
+}
+
+export function malformedVectors(file: (typeof MALFORMED_FILES)[number]): readonly MalformedVector[] {
+  return readJson(file) as readonly MalformedVector[];
+}
+
+export function reservedVectors(): readonly VectorHead[] {
+  return readJson(RESERVED_FILE) as readonly VectorHead[];
+}
+
+export function payloadVectors(): readonly PayloadVectors[] {
+  return readJson(PAYLOADS_FILE) as readonly PayloadVectors[];
+}
+
+export function urlVectors(): UrlVectors {
+  return readJson(URLS_FILE) as UrlVectors;
+}
+
+export function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(hex, "hex"));
+}
