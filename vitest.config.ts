@@ -13,8 +13,21 @@ export default defineConfig({
     },
   },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "tests/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        // Pure code keeps no state between files, so they may share one module graph.
+        test: { name: "protocol", include: ["packages/protocol/test/**/*.test.ts"], isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: "sockets",
+          include: ["packages/{server,client,cli}/test/**/*.test.ts", "tests/**/*.test.ts"],
+        },
+      },
+    ],
   },
 });
