@@ -319,7 +319,8 @@ export class ServerSession {
     if (perSecond === 0) return;
     const spacingMs = 1_000 / perSecond;
     this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + spacingMs;
-    if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs) {
+    // Half a heartbeat of tolerance: the clock has fractions, and their sums are not exact.
+    if (this.#nextHeartbeatMs - nowMs > (HEARTBEAT_BURST + 0.5) * spacingMs + latenessMs) {
       throw new ProtocolError("rate", `more than ${perSecond} heartbeats a second`);
     }
   }

@@ -114,7 +114,8 @@ const RANGES: Partial<Record<keyof Numbers, readonly [number, number]>> = {
   heartbeatsPerSecond: [0, 1_000_000],
   tickMs: [0, 10_000],
   historyMs: [0, 2 ** 31 - 1],
-  historyBytes: [0, Number.MAX_SAFE_INTEGER],
+  // At least one packet: with less every reader would be dropped at each change.
+  historyBytes: [32_768, Number.MAX_SAFE_INTEGER],
   maxKnownMethods: [0, 1_000_000],
   // A client object must fit into one packet (spec 5.10).
   maxPublishedBytes: [0, 30_000],

@@ -1,7 +1,7 @@
 import { encodeClientObject, encodeServerInfo, encodeUpdates, METHOD } from "@lekt/protocol";
 import type { Network } from "./network.ts";
 import { EndOfReply, LongReply } from "./reply.ts";
-import { SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
+import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
 
 export interface RendezvousClock {
   /** Monotonic, in milliseconds. */
@@ -73,9 +73,13 @@ export class ReplyWriter {
     for (const part of parts) visitor.lastSliceBytes += part.length;
     if (visitor.link.write(parts)) {
       if (visitor.pace) visitor.pace.takenBytes += visitor.lastSliceBytes;
+      else visitor.takenAtOnceBytes += visitor.lastSliceBytes;
       return true;
     }
-    visitor.pace ??= { sinceMs: this.#clock.nowMs(), takenBytes: 0 };
+    visitor.pace ??= {
+      sinceMs: this.#clock.nowMs(),
+      takenBytes: Math.min(visitor.takenAtOnceBytes, MAX_CARRY_BYTES),
+    };
     visitor.blocked = true;
     this.#events.deadlineMoved(visitor);
     return false;
@@ -83,10 +87,11 @@ export class ReplyWriter {
 
   /** At the end of a window: whether a blocked reader has read enough. Begins the next window (spec 5.15). */
   keepsPace(visitor: Visitor): boolean {
+    const takenBytes = visitor.pace?.takenBytes ?? 0;
+    const carryBytes = Math.min(Math.max(0, takenBytes - SLOW_READER_BYTES), MAX_CARRY_BYTES);
+    visitor.pace = { sinceMs: this.#clock.nowMs(), takenBytes: carryBytes };
     // What the socket may have taken of its last slice counts in favour of the reader.
-    const mostBytes = (visitor.pace?.takenBytes ?? 0) + visitor.lastSliceBytes;
-    visitor.pace = { sinceMs: this.#clock.nowMs(), takenBytes: 0 };
-    return mostBytes >= SLOW_READER_BYTES;
+    return takenBytes + visitor.lastSliceBytes >= SLOW_READER_BYTES;
   }
 
   #reply(visitor: Visitor, network: Network, hasNews: boolean): void {
@@ -94,6 +99,7 @@ export class ReplyWriter {
     const { roster } = network;
     const { position } = visitor;
     visitor.replyHasNews = hasNews;
+    visitor.takenAtOnceBytes = 0;
     if (position === undefined) {
       const words = visitor.introduction?.wantsServerInfo
         ? this.#serverInfo(visitor, unixSeconds)

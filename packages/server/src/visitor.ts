@@ -41,6 +41,8 @@ export class Visitor implements Timed {
   replyHasNews = false;
   /** From when something waits for its reader until the reply is whole: how much was taken since when (spec 5.15). */
   pace: { sinceMs: number; takenBytes: number } | undefined;
+  /** What was taken of the reply before it had to wait. */
+  takenAtOnceBytes = 0;
   lastSliceBytes = 0;
 
   constructor(link: Link, address: string, group: AddressGroup, session: ServerSession) {
@@ -61,3 +63,8 @@ export class Visitor implements Timed {
 /** A waiting reply is read at 4 KiB/s or more over 10 s, or the reader is dropped (spec 5.15). */
 const SLOW_READER_WINDOW_MS = 10_000;
 export const SLOW_READER_BYTES = 4_096 * 10;
+/**
+ * What the operating system took beyond that counts for later windows, two of them at the most: it takes
+ * megabytes at once, and says that there is room again only when a third of them has been read.
+ */
+export const MAX_CARRY_BYTES = 2 * SLOW_READER_BYTES;

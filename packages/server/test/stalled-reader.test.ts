@@ -28,11 +28,12 @@ async function untilSo(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("a reader that asks for a big roster and stops reading costs little, and is dropped after 10 s", async () => {
+test("a reader that asks for a big roster and stops reading costs little, and is dropped after 30 s", async () => {
   // The server's clock and its wheel stand still until the test moves them; sockets do not.
   vi.useFakeTimers({ toFake: ["performance", "setInterval", "clearInterval"] });
   const { server, port } = await listening({
     tickMs: 0,
+    heartbeatIntervalMs: 100_000,
     maxPayloadBytes: BULK_BYTES,
     maxTotalPayloadBytes: 2 * BULK_BYTES,
     maxPublishedBytes: 30_000,
@@ -62,7 +63,8 @@ test("a reader that asks for a big roster and stops reading costs little, and is
   expect(waiting()).toBeLessThanOrEqual(PACKET_TARGET_BYTES);
   expect(waiting()).toBeGreaterThan(0);
 
-  vi.advanceTimersByTime(9_900);
+  // Its kernel took megabytes at once: a surplus that counts for two windows of 10 s.
+  vi.advanceTimersByTime(29_900);
   expect(serverEnd?.destroyed).toBe(false);
   const news = alice.beat();
   vi.advanceTimersByTime(200);

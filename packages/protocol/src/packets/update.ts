@@ -48,12 +48,7 @@ export interface RemovedAddress {
   readonly ip: number;
 }
 
-function writeUpdateHead(
-  packet: Uint8Array,
-  kind: UpdateKind,
-  timestamp: bigint,
-  count: number,
-): void {
+function writeUpdateHead(packet: Uint8Array, kind: UpdateKind, timestamp: bigint, count: number): void {
   writeHeader(packet, 0, PACKET_TYPE.H);
   writeI64(packet, 8, timestamp);
   writeU32(packet, 16, (UPDATE_KIND[kind] << 24) | count);
