@@ -319,8 +319,9 @@ export class ServerSession {
     if (perSecond === 0) return;
     const spacingMs = 1_000 / perSecond;
     this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + spacingMs;
-    // Half a heartbeat of tolerance: the clock has fractions, and their sums are not exact.
-    if (this.#nextHeartbeatMs - nowMs > (HEARTBEAT_BURST + 0.5) * spacingMs + latenessMs) {
+    // The clock has fractions, and their sums are not exact.
+    const toleranceMs = 0.001;
+    if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + toleranceMs) {
       throw new ProtocolError("rate", `more than ${perSecond} heartbeats a second`);
     }
   }

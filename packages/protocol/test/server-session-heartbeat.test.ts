@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { admitted, type Visit } from "./visit.ts";
 
@@ -145,6 +146,11 @@ describe("the rate of heartbeats", () => {
     const visit = admitted();
     expect(takenAtOnce(visit, 100)).toBe(40);
     expect(visit.rejection).toBe("rate: more than 20 heartbeats a second");
+  });
+
+  test("so are 40 at once whatever fraction of a millisecond the clock shows", () => {
+    const fraction = fc.double({ min: 0, max: 1e7, noNaN: true });
+    fc.assert(fc.property(fraction, (nowMs) => expect(takenAtOnce(admitted(), nowMs)).toBe(40)));
   });
 
   test("20 a second are taken for ever, a few more are not", () => {

@@ -14,7 +14,7 @@ export interface Person {
   readonly bulkBytes?: number;
 }
 
-export const BULK_METHOD = 33;
+const BULK_METHOD = 33;
 
 /** Payloads by method, as a client offers them. */
 export function offersOf(person: Person): Map<number, Uint8Array> {
