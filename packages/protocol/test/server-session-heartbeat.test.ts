@@ -150,7 +150,11 @@ describe("the rate of heartbeats", () => {
 
   test("so are 40 at once whatever fraction of a millisecond the clock shows", () => {
     const fraction = fc.double({ min: 0, max: 1e7, noNaN: true });
-    fc.assert(fc.property(fraction, (nowMs) => expect(takenAtOnce(admitted(), nowMs)).toBe(40)));
+    fc.assert(
+      fc.property(fraction, (nowMs) => {
+        expect(takenAtOnce(admitted(), nowMs)).toBe(40);
+      }),
+    );
   });
 
   test("20 a second are taken for ever, a few more are not", () => {
