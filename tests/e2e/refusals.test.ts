@@ -100,11 +100,11 @@ describe("timeout", () => {
   });
 
   test("the client is too far behind", async () => {
-    const bystanders = await beside({ historyBytes: 20_000 });
+    const bystanders = await beside({ historyBytes: 32_768 });
     const elsewhere: Person = { network: "elsewhere" };
     const behind = await introduced(bystanders, elsewhere);
     await behind.beat();
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 40; i++) {
       const talker = await introduced(bystanders, { ...elsewhere, bulkBytes: 2_000 });
       await talker.beat();
     }

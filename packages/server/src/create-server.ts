@@ -47,7 +47,11 @@ class TcpServer implements LektServer {
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.#log = new EventLog(options.logger);
-    const clock = { nowMs: () => performance.now(), unixSeconds: () => Math.floor(Date.now() / 1_000) };
+    const clock = {
+      nowMs: () => performance.now(),
+      unixSeconds: () => Math.floor(Date.now() / 1_000),
+      wake: () => this.#schedule(),
+    };
     this.#heart = new Rendezvous(options, clock, this.#log);
     this.#listener = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),

@@ -34,15 +34,19 @@ export class EventLog {
   }
 
   refused(address: string, word: string, reason: string, nowMs: number): void {
-    if (nowMs - this.#refusalsSinceMs >= 1_000) {
-      const unlogged = this.#refusals - REFUSALS_PER_SECOND;
-      if (unlogged > 0) this.#logger?.warn({ unlogged }, "more clients were refused");
-      this.#refusals = 0;
-      this.#refusalsSinceMs = nowMs;
-    }
+    this.sumUpRefusals(nowMs);
     this.#refusals++;
     if (this.#refusals > REFUSALS_PER_SECOND) return;
     this.#logger?.info({ address, word, reason: safeText(reason) }, "client refused");
+  }
+
+  /** Tells how many refusals of a second that is over had no line of their own. */
+  sumUpRefusals(nowMs: number): void {
+    if (nowMs - this.#refusalsSinceMs < 1_000) return;
+    const unlogged = this.#refusals - REFUSALS_PER_SECOND;
+    if (unlogged > 0) this.#logger?.warn({ unlogged }, "more clients were refused");
+    this.#refusals = 0;
+    this.#refusalsSinceMs = nowMs;
   }
 
   slowReader(address: string): void {

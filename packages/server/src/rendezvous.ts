@@ -156,6 +156,7 @@ export class Rendezvous {
 
   /** Every `WHEEL_STEP_MS`: keeps the deadlines. */
   turn(): void {
+    this.#log.sumUpRefusals(this.#clock.nowMs());
     this.#wheel.turn(this.#clock.nowMs(), (visitor) => this.#expired(visitor));
   }
 
@@ -256,6 +257,7 @@ export class Rendezvous {
         if (visitor.departed || visitor.session.phase !== "admission") return;
         if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
         else this.#admit(visitor, introduction);
+        this.#clock.wake?.();
       });
   }
 

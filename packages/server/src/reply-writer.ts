@@ -8,6 +8,8 @@ export interface RendezvousClock {
   readonly nowMs: () => number;
   /** The wall clock, in whole seconds. */
   readonly unixSeconds: () => number;
+  /** Called when the heart did something by itself, after `authorize` decided: `nextTickMs` may have moved. */
+  readonly wake?: () => void;
 }
 
 /** What the writer needs of who drives it. */
