@@ -1,6 +1,7 @@
+import { equalBytes } from "./bytes.ts";
 import { LektError, rejectErrorCode } from "./errors.ts";
 import { HEARTBEAT_INTERVAL_MS, SETUP_TIMEOUT_MS, SILENT_INTERVALS } from "./limits.ts";
-import { describeMethod, METHOD } from "./method-list.ts";
+import { describeMethod, isPublished, METHOD } from "./method-list.ts";
 import { type ClientObject, payloadOf } from "./packets/client-object.ts";
 import { encodeHandshake } from "./packets/handshake.ts";
 import { encodeHeartbeat } from "./packets/heartbeat.ts";
@@ -62,6 +63,7 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   readonly #decoder: ServerPacketDecoder;
   readonly #view: RosterView;
+  readonly #offers: Map<number, Uint8Array>;
   #events: ClientSessionEvent[] = [];
   #ended = false;
   #version: Version | undefined;
@@ -73,6 +75,12 @@ export class ClientSession {
   #nextHeartbeatMs = 0;
   #replyOutstanding = false;
   #replies = 0;
+  /** What this connection asked to resume with. */
+  readonly #resumeToken: Uint8Array | undefined;
+  /** Whether the server has said where the first reply starts. */
+  #startKnown = false;
+  /** The token of the reply that is coming in; valid at its end. */
+  #replyToken: Uint8Array | undefined;
   /** The current reply has brought something. */
   #replyHasNews = false;
   /** Whether this server marks the end of a reply (spec 5.18). */
@@ -82,12 +90,29 @@ export class ClientSession {
   constructor(options: ClientSessionOptions, nowMs: number) {
     this.#options = options;
     this.#view = options.view;
+    this.#offers = new Map(options.offers);
+    if (this.#offers.has(METHOD.resume)) {
+      this.#resumeToken = this.#view.resumeToken;
+      this.#offers.set(METHOD.resume, this.#resumeToken ?? new Uint8Array(0));
+    }
     this.#view.startOver();
     this.#decoder = new ServerPacketDecoder(options);
     this.#intervalMs = options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS;
     this.deadlineMs = nowMs + (options.setupTimeoutMs ?? SETUP_TIMEOUT_MS);
-    const known = Math.max(0, ...options.offers.keys());
-    this.#send(encodeHandshake(known, options.offers.keys()));
+    const known = Math.max(0, ...this.#offers.keys());
+    this.#send(encodeHandshake(known, this.#offers.keys()));
+  }
+
+  /**
+   * Replaces a payload that this client published (spec 4.10).
+   * @returns false where the server does not take updates, or not of this method, or setup is not over.
+   */
+  update(method: number, payload: Uint8Array): boolean {
+    const isTaken = [METHOD.update, method].every((index) => this.#asked.includes(index));
+    if (this.#ended || this.#decoder.phase !== "heartbeat" || !isTaken || !isPublished(method)) return false;
+    this.#offers.set(method, payload);
+    this.#send(encodeResponse(method, payload));
+    return true;
   }
 
   takeEvents(): readonly ClientSessionEvent[] {
@@ -173,7 +198,7 @@ export class ClientSession {
 
   /** A server asks once for each of the methods set, in ascending order (spec 4.2). */
   #respond(method: number): void {
-    const payload = this.#options.offers.get(method);
+    const payload = this.#offers.get(method);
     if (!payload || method <= (this.#asked.at(-1) ?? 0)) {
       throw new LektError(
         "LEKT_PROTOCOL",
@@ -185,7 +210,7 @@ export class ClientSession {
   }
 
   #ready(nowMs: number): void {
-    const hold = this.#asked.includes(METHOD.hold) ? this.#options.offers.get(METHOD.hold) : undefined;
+    const hold = this.#asked.includes(METHOD.hold) ? this.#offers.get(METHOD.hold) : undefined;
     this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
     this.#events.push({ type: "ready", version: this.#version as Version, asked: [...this.#asked] });
     this.#heartbeat(nowMs);
@@ -212,6 +237,9 @@ export class ClientSession {
   }
 
   #endOfReply(nowMs: number): void {
+    this.#startKnown = true;
+    if (this.#replyToken || this.#view.isTouched) this.#view.resumeToken = this.#replyToken;
+    this.#replyToken = undefined;
     const changes = this.#view.commit(nowMs);
     const hadNews = this.#replyHasNews;
     this.#replyOutstanding = false;
@@ -228,12 +256,25 @@ export class ClientSession {
     return Math.max(nowMs, allowedMs, tooEarly ? this.#heartbeatMs + EMPTY_REPLY_SPACING_MS : 0);
   }
 
+  /** Words of the server to this client (spec 5.13); unknown ones are ignored. */
   #wordFromServer(object: ClientObject): void {
+    const gone = payloadOf(object, METHOD.session);
+    if (gone) this.#view.gone(gone);
+    const token = payloadOf(object, METHOD.resume);
+    if (token) this.#resumeWord(token);
     const payload = payloadOf(object, METHOD.server);
     const info = payload && decodeServerInfo(payload);
     if (!info) return;
     if (info.heartbeatSeconds !== undefined) this.#intervalMs = info.heartbeatSeconds * 1_000;
     this.#events.push({ type: "server", info });
+  }
+
+  /** The first one says where the first reply starts, later ones where the reply they stand in ends (spec 5.19). */
+  #resumeWord(token: Uint8Array): void {
+    if (this.#startKnown) this.#replyToken = token;
+    else if (token.length > 0 && this.#resumeToken && equalBytes(token, this.#resumeToken))
+      this.#view.resume();
+    this.#startKnown = true;
   }
 
   #rejected(word: RejectWord | "unknown", message: string): void {

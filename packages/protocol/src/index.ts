@@ -6,6 +6,7 @@ export {
   type ClientPhase,
 } from "./client-packet-decoder.ts";
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
+export { Edition, encodeWord, type RosterSnapshot, resumeWord } from "./edition.ts";
 export { LEKT_ERROR_CODES, LektError, type LektErrorCode, ProtocolError, rejectErrorCode } from "./errors.ts";
 export {
   type AddressGroup,
@@ -87,7 +88,8 @@ export { decodeServerInfo, encodeServerInfo, type ServerInfo } from "./payloads/
 export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
-export { Roster, RosterMember, type RosterOptions, type RosterSnapshot } from "./roster.ts";
+export { Roster, type RosterOptions } from "./roster.ts";
+export { RosterMember, SESSION_BYTES } from "./roster-member.ts";
 export { type RosterChange, type RosterEntry, RosterView, type RosterViewOptions } from "./roster-view.ts";
 export { safeText } from "./safe-text.ts";
 export {

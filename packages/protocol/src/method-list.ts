@@ -1,5 +1,6 @@
 import { decodeListeningPorts } from "./payloads/endpoints.ts";
 import { decodeHold } from "./payloads/hold.ts";
+import { MAX_RESUME_TOKEN_BYTES } from "./payloads/resume-token.ts";
 import { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 import { decodeUdp } from "./payloads/udp.ts";
 
@@ -17,7 +18,10 @@ export const METHOD = {
   hold: 22,
   server: 23,
   ipv6: 25,
+  resume: 26,
   watch: 27,
+  update: 28,
+  session: 29,
 } as const;
 
 export type MethodName = keyof typeof METHOD;
@@ -34,10 +38,7 @@ export interface MethodDefinition {
   readonly fault: (payload: Uint8Array) => string | undefined;
 }
 
-/**
- * The list. Those that come later, `signal` (24), `resume` (26), `update` (28), `session` (29), are lines
- * here when they come; until then a server does not ask for them.
- */
+/** The list. `signal` (24) is a line here when it comes; until then a server does not ask for it. */
 const DEFINITIONS: Readonly<Record<number, MethodDefinition>> = {
   [METHOD.tcp]: { name: "tcp", published: true, fault: faultOf(decodeListeningPorts) },
   [METHOD.udp]: { name: "udp", published: true, fault: faultOf(decodeUdp) },
@@ -68,7 +69,17 @@ const DEFINITIONS: Readonly<Record<number, MethodDefinition>> = {
   },
   [METHOD.hold]: { name: "hold", published: false, fault: faultOf(decodeHold) },
   [METHOD.server]: { name: "server", published: false, fault: mustBeEmpty },
+  [METHOD.resume]: {
+    name: "resume",
+    published: false,
+    fault: (payload) =>
+      payload.length <= MAX_RESUME_TOKEN_BYTES
+        ? undefined
+        : `it is longer than ${MAX_RESUME_TOKEN_BYTES} bytes`,
+  },
   [METHOD.watch]: { name: "watch", published: false, fault: mustBeEmpty },
+  [METHOD.update]: { name: "update", published: false, fault: mustBeEmpty },
+  [METHOD.session]: { name: "session", published: false, fault: mustBeEmpty },
 };
 
 export function methodDefinition(index: number): MethodDefinition | undefined {

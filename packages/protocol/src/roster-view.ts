@@ -1,7 +1,9 @@
-import { byteKey } from "./bytes.ts";
+import { byteKey, copyBytes } from "./bytes.ts";
 import { LektError } from "./errors.ts";
 import { MAX_PEERS } from "./limits.ts";
-import { type ClientObject, encodeClientObject } from "./packets/client-object.ts";
+import { METHOD } from "./method-list.ts";
+import { type ClientObject, encodeClientObject, payloadOf } from "./packets/client-object.ts";
+import { SESSION_BYTES } from "./roster-member.ts";
 
 export interface RosterViewOptions {
   /** Most entries taken. Default 100,000. */
@@ -12,26 +14,37 @@ export interface RosterViewOptions {
 
 /** One client in the roster. The same object for as long as the client is the same. */
 export interface RosterEntry {
+  /** What it publishes now; its session is in it where the server gives one. */
   readonly object: ClientObject;
-  /** Equal for two entries exactly where their objects are equal byte for byte. */
+  /** Equal for two entries exactly where their objects are equal but for the session. */
   readonly key: string;
   /** Missing from a fresh roster since a reconnect, and perhaps on its way back. */
   readonly stale: boolean;
 }
 
 export interface RosterChange {
-  /** `stale`: missing from a fresh roster; `back`: there again, the same; `left` also follows `stale`, after the grace. */
-  readonly type: "joined" | "left" | "stale" | "back";
+  /**
+   * `updated`: the same client publishes something else; `stale`: missing from a fresh roster; `back`: there
+   * again, the same; `left` also follows `stale`, after the grace.
+   */
+  readonly type: "joined" | "left" | "updated" | "stale" | "back";
   readonly entry: RosterEntry;
 }
 
-type MutableEntry = { -readonly [K in keyof RosterEntry]: RosterEntry[K] };
+interface MutableEntry {
+  object: ClientObject;
+  key: string;
+  session: string | undefined;
+  stale: boolean;
+}
 
-/** What a reply has said of one address so far. */
+/** What a reply has done to one address so far. */
 interface StagedAddress {
-  /** An R came: what was there before is gone. */
-  cleared: boolean;
-  readonly added: ClientObject[];
+  /** Entries of before that are still there. */
+  kept: MutableEntry[];
+  /** Entries of before that an R or a word about gone sessions took away. */
+  readonly removed: MutableEntry[];
+  added: ClientObject[];
 }
 
 const STALE_GRACE_MS = 30_000;
@@ -45,6 +58,8 @@ export class RosterView {
   readonly #maxPeers: number;
   readonly #staleGraceMs: number;
   readonly #byAddress = new Map<number, MutableEntry[]>();
+  /** Where each session is, for words about those that are gone (spec 5.8). */
+  readonly #addressOfSession = new Map<string, number>();
   #size = 0;
   /** Stale entries by their key. All have the same grace, counted from the last fresh roster. */
   readonly #stale = new Map<string, MutableEntry[]>();
@@ -52,6 +67,8 @@ export class RosterView {
   readonly #staged = new Map<number, StagedAddress>();
   #stagedSize = 0;
   #fromEmpty = true;
+  /** What a server said this roster can be resumed with (spec 5.19); kept here because it belongs to it. */
+  resumeToken: Uint8Array | undefined;
 
   constructor(options: RosterViewOptions = {}) {
     this.#maxPeers = options.maxPeers ?? MAX_PEERS;
@@ -76,9 +93,22 @@ export class RosterView {
     this.#stagedSize = 0;
   }
 
+  /** The server goes on from the roster as it is (spec 5.19); only right after `startOver`. */
+  resume(): void {
+    this.#fromEmpty = false;
+    this.#stagedSize = this.#size;
+  }
+
+  /** Whether the reply so far does anything to the roster. */
+  get isTouched(): boolean {
+    return this.#fromEmpty || this.#staged.size > 0;
+  }
+
   /** An entry of an A packet. @throws LektError `LEKT_ROSTER_LIMIT` */
   added(object: ClientObject): void {
     this.#stage(object.ip).added.push(object);
+    const session = sessionKey(object);
+    if (session !== undefined) this.#addressOfSession.set(session, object.ip);
     this.#stagedSize++;
     if (this.#stagedSize <= this.#maxPeers) return;
     throw new LektError(
@@ -87,39 +117,65 @@ export class RosterView {
     );
   }
 
-  /** An address of an R packet. */
+  /** An address of an R packet: everybody there is gone. */
   removed(ip: number): void {
-    const known = this.#staged.has(ip) || (!this.#fromEmpty && this.#byAddress.has(ip));
-    if (!known) return;
+    if (!this.#staged.has(ip) && (this.#fromEmpty || !this.#byAddress.has(ip))) return;
     const staged = this.#stage(ip);
-    this.#stagedSize -= staged.added.length;
-    if (!staged.cleared && !this.#fromEmpty) this.#stagedSize -= this.#byAddress.get(ip)?.length ?? 0;
-    staged.cleared = true;
-    staged.added.length = 0;
+    this.#stagedSize -= staged.added.length + staged.kept.length;
+    staged.removed.push(...staged.kept);
+    staged.kept = [];
+    staged.added = [];
   }
 
-  /** The reply is whole: makes it the roster. @returns what changed, joined ones before others of the same address. */
+  /** A word about sessions that are gone, 8 bytes each (spec 5.8). Unknown ones are none of this client's business. */
+  gone(sessions: Uint8Array): void {
+    for (let at = 0; at + SESSION_BYTES <= sessions.length; at += SESSION_BYTES) {
+      const session = byteKey(sessions.subarray(at, at + SESSION_BYTES));
+      const ip = this.#addressOfSession.get(session);
+      if (ip === undefined || (this.#fromEmpty && !this.#staged.has(ip))) continue;
+      const staged = this.#stage(ip);
+      const entry = staged.kept.find((known) => known.session === session);
+      if (entry) {
+        staged.kept = staged.kept.filter((known) => known !== entry);
+        staged.removed.push(entry);
+        this.#stagedSize--;
+      } else {
+        const before = staged.added.length;
+        staged.added = staged.added.filter((object) => sessionKey(object) !== session);
+        this.#stagedSize -= before - staged.added.length;
+      }
+    }
+  }
+
+  /** The reply is whole: makes it the roster. @returns what changed: who left or is stale first. */
   commit(nowMs: number): readonly RosterChange[] {
-    const changes: RosterChange[] = [];
+    const gone: RosterChange[] = [];
+    const come: RosterChange[] = [];
     if (this.#fromEmpty) {
-      for (const ip of this.#byAddress.keys()) this.#stage(ip).cleared = true;
+      for (const [ip, entries] of this.#byAddress) this.#stage(ip).removed.push(...entries);
     }
     for (const [ip, staged] of this.#staged) {
-      const before = this.#byAddress.get(ip) ?? [];
-      const { after, missing } = this.#merge(staged, before, changes);
-      for (const entry of missing) {
-        if (this.#fromEmpty) this.#makeStale(entry, changes);
-        else changes.push({ type: "left", entry });
-      }
+      const missing = new Candidates(staged.removed);
+      const entered = missing.pair(staged.added, come);
+      const after = [
+        ...staged.kept,
+        ...entered.same,
+        ...entered.others.map((object) => this.#enter(object, come)),
+      ];
+      this.#size += after.length - (this.#byAddress.get(ip)?.length ?? 0);
       if (after.length > 0) this.#byAddress.set(ip, after);
       else this.#byAddress.delete(ip);
-      this.#size += after.length - before.length;
+      for (const entry of missing.rest()) {
+        if (this.#fromEmpty) this.#makeStale(entry, gone);
+        else gone.push({ type: "left", entry });
+      }
     }
     if (this.#fromEmpty) this.#staleUntilMs = nowMs + this.#staleGraceMs;
+    this.#forgetSessions();
     this.#staged.clear();
     this.#fromEmpty = false;
     this.#stagedSize = this.#size;
-    return changes;
+    return [...gone, ...come];
   }
 
   /** When `expire` is due. */
@@ -138,36 +194,17 @@ export class RosterView {
     return changes;
   }
 
-  /** Pairs what is there after the reply with what was before, as multisets of equal objects. */
-  #merge(staged: StagedAddress, before: MutableEntry[], changes: RosterChange[]) {
-    const kept = staged.cleared ? [] : before;
-    const candidates = new Map<string, MutableEntry[]>();
-    if (staged.cleared) {
-      for (const entry of before) {
-        const twins = candidates.get(entry.key);
-        if (twins) twins.push(entry);
-        else candidates.set(entry.key, [entry]);
-      }
-    }
-    const after = [...kept];
-    for (const object of staged.added) {
-      const key = objectKey(object);
-      const same = candidates.get(key)?.pop();
-      after.push(same ?? this.#enter(object, key, changes));
-    }
-    const missing = [...candidates.values()].flat();
-    return { after, missing };
-  }
-
-  #enter(object: ClientObject, key: string, changes: RosterChange[]): MutableEntry {
-    const same = this.#stale.get(key);
+  #enter(object: ClientObject, changes: RosterChange[]): MutableEntry {
+    const newcomer = newEntry(object);
+    const same = this.#stale.get(newcomer.key);
     const entry = same?.pop();
     if (!same || !entry) {
-      const newcomer: MutableEntry = { object, key, stale: false };
       changes.push({ type: "joined", entry: newcomer });
       return newcomer;
     }
-    if (same.length === 0) this.#stale.delete(key);
+    if (same.length === 0) this.#stale.delete(newcomer.key);
+    entry.object = object;
+    entry.session = newcomer.session;
     entry.stale = false;
     changes.push({ type: "back", entry });
     return entry;
@@ -184,13 +221,94 @@ export class RosterView {
   #stage(ip: number): StagedAddress {
     let staged = this.#staged.get(ip);
     if (!staged) {
-      staged = { cleared: false, added: [] };
+      staged = { kept: this.#fromEmpty ? [] : (this.#byAddress.get(ip) ?? []), removed: [], added: [] };
       this.#staged.set(ip, staged);
     }
     return staged;
   }
+
+  /** Drops what is known of sessions that are nowhere any more. */
+  #forgetSessions(): void {
+    if (this.#addressOfSession.size <= 2 * this.#size + 16) return;
+    this.#addressOfSession.clear();
+    for (const [ip, entries] of this.#byAddress) {
+      for (const { session } of entries) if (session !== undefined) this.#addressOfSession.set(session, ip);
+    }
+  }
 }
 
-function objectKey(object: ClientObject): string {
-  return byteKey(encodeClientObject(object));
+/** Entries that a reply took away from an address, to be found again among those that it added there. */
+class Candidates {
+  readonly #left: Set<MutableEntry>;
+
+  constructor(removed: readonly MutableEntry[]) {
+    this.#left = new Set(removed);
+  }
+
+  rest(): Iterable<MutableEntry> {
+    return this.#left;
+  }
+
+  /**
+   * Pairs the objects with the candidates: the same session, else the same content, else the same identity.
+   * Whose content is another one is `updated`.
+   */
+  pair(
+    objects: readonly ClientObject[],
+    changes: RosterChange[],
+  ): { same: MutableEntry[]; others: ClientObject[] } {
+    if (this.#left.size === 0 || objects.length === 0) return { same: [], others: [...objects] };
+    const same: MutableEntry[] = [];
+    let others: readonly ClientObject[] = objects;
+    for (const keyOf of [sessionKey, contentKey, identityKey]) {
+      const byKey = this.#byKey(keyOf);
+      others = others.filter((object) => {
+        const key = keyOf(object);
+        const entry = key === undefined ? undefined : byKey.get(key)?.pop();
+        if (!entry) return true;
+        this.#left.delete(entry);
+        same.push(entry);
+        const content = contentKey(object);
+        const isUpdate = entry.key !== content;
+        entry.object = object;
+        entry.key = content;
+        entry.session = sessionKey(object);
+        if (isUpdate) changes.push({ type: "updated", entry });
+        return false;
+      });
+    }
+    return { same, others: [...others] };
+  }
+
+  #byKey(keyOf: (object: ClientObject) => string | undefined): Map<string, MutableEntry[]> {
+    const byKey = new Map<string, MutableEntry[]>();
+    for (const entry of this.#left) {
+      const key = keyOf(entry.object);
+      if (key === undefined) continue;
+      const twins = byKey.get(key);
+      if (twins) twins.push(entry);
+      else byKey.set(key, [entry]);
+    }
+    return byKey;
+  }
+}
+
+function newEntry(object: ClientObject): MutableEntry {
+  return { object, key: contentKey(object), session: sessionKey(object), stale: false };
+}
+
+function sessionKey(object: ClientObject): string | undefined {
+  const session = payloadOf(object, METHOD.session);
+  return session ? byteKey(copyBytes(session)) : undefined;
+}
+
+function identityKey(object: ClientObject): string | undefined {
+  const identity = payloadOf(object, METHOD.identity);
+  return identity ? byteKey(identity) : undefined;
+}
+
+/** Everything but the session, which is another one after each reconnect. */
+function contentKey(object: ClientObject): string {
+  const methods = object.methods.filter((method) => method.index !== METHOD.session);
+  return byteKey(encodeClientObject({ ip: object.ip, methods }));
 }

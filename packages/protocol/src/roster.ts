@@ -1,75 +1,47 @@
-import { concatBytes } from "./bytes.ts";
+import { Edition, type EditionOptions, type RosterSnapshot } from "./edition.ts";
 import { ipv4Bytes } from "./ip.ts";
 import { SHARED_ADDRESS_GATHER_MS, TICK_MS } from "./limits.ts";
-import { encodeEndOfReply, encodeUpdates } from "./packets/update.ts";
-import { UpdateLog, type UpdateLogOptions } from "./update-log.ts";
+import type { RosterMember } from "./roster-member.ts";
 
-export interface RosterOptions extends UpdateLogOptions {
+export interface RosterOptions extends EditionOptions {
   /** Changes are gathered for so long; the first after a quiet spell is encoded at once. */
   readonly tickMs?: number;
   /** An address that several clients share waits for so long at the most until it is listed anew (spec 5.8). */
   readonly gatherMs?: number;
 }
 
-/** A client that is in a roster. */
-export class RosterMember {
-  readonly ip: number;
-  /** The encoded client object, with its size field. */
-  readonly object: Uint8Array;
-  /** Others with the same IP: a chain through the members. */
-  nextAtAddress: RosterMember | undefined;
-  /** Whether it stands in the log or in a snapshot. */
-  announced = false;
-  present = false;
-
-  constructor(ip: number, object: Uint8Array) {
-    this.ip = ip;
-    this.object = object;
-  }
-}
-
-/** Everybody who was there at one moment, encoded once for all newcomers. */
-export interface RosterSnapshot {
-  readonly pages: readonly Uint8Array[];
-  readonly bytes: number;
-  /** What happened from here on follows in the log. */
-  readonly position: number;
-  readonly unixSeconds: number;
-}
-
 /** Each client behind a shared address lets it wait so much longer: the more there is to repeat, the rarer. */
 const GATHER_MS_PER_CLIENT = 10;
-/** A snapshot is encoded anew when the log behind it is longer than half of it and this much. */
-const SNAPSHOT_SLACK_BYTES = 4_096;
-/** … or when its time stamps are older than this. */
-const SNAPSHOT_MAX_AGE_SECONDS = 60;
 
 /**
- * The roster of one network on the server: who is there, the log of encoded changes and the cached
- * snapshot. Each change is encoded once, at the tick that follows it, whatever the number of clients.
+ * The roster of one network on the server: who is there, and its editions for readers with sessions and without.
+ * Each change is encoded once for each edition that has readers, at the tick that follows it, whatever the number
+ * of clients.
  */
 export class Roster {
-  readonly log: UpdateLog;
+  readonly #options: RosterOptions;
   readonly #tickMs: number;
   readonly #gatherMs: number;
-  readonly #allocate: (bytes: number) => Uint8Array;
   readonly #byAddress = new Map<number, RosterMember>();
   #size = 0;
-  #announcedBytes = 0;
-  #arrivals: RosterMember[] = [];
-  /** Addresses that somebody left, and when that is to be encoded. */
-  readonly #departures = new Map<number, number>();
-  #earliestDepartureMs = Number.POSITIVE_INFINITY;
   #lastTickMs = Number.NEGATIVE_INFINITY;
-  #snapshot: RosterSnapshot | undefined;
-  /** The last short reply, for all who stand where its reader stood. */
-  #shortReply: { from: number; to: number; unixSeconds: number; bytes: Uint8Array } | undefined;
+  #plain: Edition | undefined;
+  #sessions: Edition | undefined;
 
-  constructor(options: RosterOptions = {}) {
-    this.log = new UpdateLog(options);
+  /** Since the last tick. */
+  #arrivals: RosterMember[] = [];
+  /** Members whose object was replaced since the last tick. */
+  readonly #changed = new Set<RosterMember>();
+  /** Announced members that left, for the edition with sessions. */
+  #departed: RosterMember[] = [];
+  /** Addresses to be listed anew in the edition without sessions, and when. */
+  readonly #relisted = new Map<number, number>();
+  #earliestRelistMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: RosterOptions) {
+    this.#options = options;
     this.#tickMs = options.tickMs ?? TICK_MS;
     this.#gatherMs = options.gatherMs ?? SHARED_ADDRESS_GATHER_MS;
-    this.#allocate = options.allocate ?? ((bytes) => new Uint8Array(bytes));
   }
 
   get size(): number {
@@ -78,13 +50,33 @@ export class Roster {
 
   /** When `tick` is due: at once after a quiet spell, infinitely late where nothing changed. */
   get nextTickMs(): number {
-    const earliest = this.#arrivals.length > 0 ? Number.NEGATIVE_INFINITY : this.#earliestDepartureMs;
+    const waits = this.#isChanged() || (this.#sessions && this.#departed.length > 0);
+    const earliest = waits ? Number.NEGATIVE_INFINITY : this.#earliestRelistMs;
     return Math.max(earliest, this.#lastTickMs + this.#tickMs);
   }
 
   /** Whether a change waits that a reply at `nowMs` would have to wait for, too. */
-  hasNewsAt(nowMs: number): boolean {
-    return this.#arrivals.length > 0 || this.#earliestDepartureMs <= nowMs;
+  hasNewsAt(nowMs: number, withSessions: boolean): boolean {
+    if (this.#isChanged()) return true;
+    return withSessions ? this.#departed.length > 0 : this.#earliestRelistMs <= nowMs;
+  }
+
+  /** The edition for a new reader; made where it is the first of its kind. */
+  enter(withSessions: boolean): Edition {
+    const existing = withSessions ? this.#sessions : this.#plain;
+    const edition = existing ?? new Edition(withSessions, this.#options);
+    if (withSessions) this.#sessions = edition;
+    else this.#plain = edition;
+    edition.readers++;
+    return edition;
+  }
+
+  /** A reader is gone. An edition without readers is not encoded any more. */
+  exit(edition: Edition): void {
+    edition.readers--;
+    if (edition.readers > 0) return;
+    if (edition === this.#plain) this.#plain = undefined;
+    if (edition === this.#sessions) this.#sessions = undefined;
   }
 
   add(member: RosterMember): void {
@@ -100,91 +92,101 @@ export class Roster {
     member.present = false;
     this.#unlink(member);
     this.#size--;
+    this.#changed.delete(member);
     // Who came and left within one tick was never there.
     if (!member.announced) return;
-    this.#announcedBytes -= member.object.length;
-    let others = 0;
-    for (const other of this.#at(member.ip)) if (other.announced) others++;
-    const dueMs = nowMs + (others === 0 ? 0 : Math.min(this.#gatherMs, others * GATHER_MS_PER_CLIENT));
-    const before = this.#departures.get(member.ip) ?? Number.POSITIVE_INFINITY;
-    if (dueMs >= before) return;
-    this.#departures.set(member.ip, dueMs);
-    this.#earliestDepartureMs = Math.min(this.#earliestDepartureMs, dueMs);
+    if (this.#sessions) this.#departed.push(member);
+    if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip), nowMs);
+  }
+
+  /** Replaces what a member published (spec 4.10). */
+  change(member: RosterMember, object: Uint8Array, nowMs: number): void {
+    if (!member.present) return;
+    member.replaceObject(object);
+    // Who is not announced yet will be with the new object.
+    if (!member.announced) return;
+    if (this.#sessions) this.#changed.add(member);
+    if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip) - 1, nowMs);
   }
 
   /** Encodes what changed, once for everybody; to be called when `nextTickMs` has come. */
   tick(nowMs: number, unixSeconds: number): void {
     this.#lastTickMs = nowMs;
-    const removed: Uint8Array[] = [];
-    const added: Uint8Array[] = [];
-    this.#earliestDepartureMs = Number.POSITIVE_INFINITY;
-    for (const [ip, dueMs] of this.#departures) {
-      if (dueMs > nowMs) {
-        this.#earliestDepartureMs = Math.min(this.#earliestDepartureMs, dueMs);
-        continue;
-      }
-      this.#departures.delete(ip);
-      removed.push(ipv4Bytes(ip));
-      // An R takes all clients of the address away: list those that stay again (spec 5.8).
-      for (const member of this.#at(ip)) if (member.announced) added.push(member.object);
-    }
-    for (const member of this.#arrivals) {
-      if (!member.present) continue;
-      member.announced = true;
-      this.#announcedBytes += member.object.length;
-      added.push(member.object);
-    }
+    const arrivals = this.#arrivals.filter((member) => member.present);
+    const relisted = this.#takeRelisted(nowMs);
+    this.#appendPlain(relisted, arrivals, nowMs, unixSeconds);
+    this.#appendWithSessions(arrivals, nowMs, unixSeconds);
+    for (const member of arrivals) member.announced = true;
     this.#arrivals = [];
-    const timestamp = BigInt(unixSeconds);
-    const append = (bytes: number) => this.log.append(bytes, nowMs);
-    encodeUpdates("removed", removed, timestamp, append);
-    encodeUpdates("added", added, timestamp, append);
-    this.log.trim(nowMs);
+    this.#departed = [];
+    this.#changed.clear();
   }
 
-  /** Everybody who has been announced; cached. */
-  snapshot(unixSeconds: number): RosterSnapshot {
-    const cached = this.#snapshot;
-    if (cached && this.#isFresh(cached, unixSeconds)) return cached;
-    const objects: Uint8Array[] = [];
-    for (const ip of this.#byAddress.keys()) {
-      for (const member of this.#at(ip)) if (member.announced) objects.push(member.object);
+  /** Everybody who has been announced, for newcomers among an edition's readers. */
+  snapshot(edition: Edition, unixSeconds: number): RosterSnapshot {
+    return edition.snapshot(() => this.#announced(), unixSeconds);
+  }
+
+  #appendPlain(relisted: number[], arrivals: RosterMember[], nowMs: number, unixSeconds: number): void {
+    if (!this.#plain || relisted.length + arrivals.length === 0) return;
+    const added: Uint8Array[] = [];
+    // An R takes all clients of the address away: list those that stay again (spec 5.8).
+    for (const ip of relisted) {
+      for (const member of this.#at(ip)) if (member.announced) added.push(member.encoded(false));
     }
-    const pages: Uint8Array[] = [];
-    encodeUpdates("added", objects, BigInt(unixSeconds), (bytes) => {
-      const page = this.#allocate(bytes);
-      pages.push(page);
-      return page;
-    });
-    this.#snapshot = { pages, bytes: this.#announcedBytes, position: this.log.end, unixSeconds };
-    return this.#snapshot;
+    for (const member of arrivals) added.push(member.encoded(false));
+    this.#plain.append({ removed: relisted.map(ipv4Bytes), gone: [], added }, nowMs, unixSeconds);
   }
 
-  /**
-   * A whole reply, news and end, for a reader at `position`: one buffer, the same for all who stand there.
-   * @returns undefined where the reply is better sent in parts: it is long, or its beginning is forgotten.
-   */
-  shortReply(position: number, unixSeconds: number, maxBytes: number): Uint8Array | undefined {
-    const cached = this.#shortReply;
-    const to = this.log.end;
-    if (cached?.from === position && cached.to === to && cached.unixSeconds === unixSeconds)
-      return cached.bytes;
-    if (to - position > maxBytes) return undefined;
-    const parts = this.log.read(position, maxBytes);
-    if (!parts) return undefined;
-    const joined = concatBytes([...parts, encodeEndOfReply(BigInt(unixSeconds))]);
-    const bytes = this.#allocate(joined.length);
-    bytes.set(joined);
-    this.#shortReply = { from: position, to, unixSeconds, bytes };
-    return bytes;
+  #appendWithSessions(arrivals: RosterMember[], nowMs: number, unixSeconds: number): void {
+    if (!this.#sessions || arrivals.length + this.#departed.length + this.#changed.size === 0) return;
+    const gone: Uint8Array[] = [];
+    const removed = new Set<number>();
+    const disappear = (member: RosterMember, others: number) => {
+      if (others > 0) gone.push(member.session);
+      else removed.add(member.ip);
+    };
+    for (const member of this.#departed) disappear(member, this.#announcedAt(member.ip));
+    for (const member of this.#changed) disappear(member, this.#announcedAt(member.ip) - 1);
+    const added = [...this.#changed, ...arrivals].map((member) => member.encoded(true));
+    this.#sessions.append({ removed: [...removed].map(ipv4Bytes), gone, added }, nowMs, unixSeconds);
   }
 
-  #isFresh(snapshot: RosterSnapshot, unixSeconds: number): boolean {
-    return (
-      this.log.end - snapshot.position <= snapshot.bytes / 2 + SNAPSHOT_SLACK_BYTES &&
-      snapshot.position >= this.log.start &&
-      unixSeconds - snapshot.unixSeconds <= SNAPSHOT_MAX_AGE_SECONDS
-    );
+  #isChanged(): boolean {
+    return this.#arrivals.length > 0 || this.#changed.size > 0;
+  }
+
+  #relist(ip: number, others: number, nowMs: number): void {
+    const dueMs = nowMs + Math.min(this.#gatherMs, others * GATHER_MS_PER_CLIENT);
+    const before = this.#relisted.get(ip) ?? Number.POSITIVE_INFINITY;
+    if (dueMs >= before) return;
+    this.#relisted.set(ip, dueMs);
+    this.#earliestRelistMs = Math.min(this.#earliestRelistMs, dueMs);
+  }
+
+  #takeRelisted(nowMs: number): number[] {
+    const due: number[] = [];
+    if (this.#earliestRelistMs > nowMs) return due;
+    this.#earliestRelistMs = Number.POSITIVE_INFINITY;
+    for (const [ip, dueMs] of this.#relisted) {
+      if (dueMs <= nowMs) {
+        this.#relisted.delete(ip);
+        due.push(ip);
+      } else this.#earliestRelistMs = Math.min(this.#earliestRelistMs, dueMs);
+    }
+    return due;
+  }
+
+  *#announced(): Generator<RosterMember> {
+    for (const ip of this.#byAddress.keys()) {
+      for (const member of this.#at(ip)) if (member.announced) yield member;
+    }
+  }
+
+  #announcedAt(ip: number): number {
+    let count = 0;
+    for (const member of this.#at(ip)) if (member.announced) count++;
+    return count;
   }
 
   *#at(ip: number): Generator<RosterMember> {

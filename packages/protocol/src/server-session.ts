@@ -48,6 +48,10 @@ export interface Introduction {
   readonly watch: boolean;
   /** It asked for the server object (spec 5.13). */
   readonly wantsServerInfo: boolean;
+  /** It asked for sessions in client objects (spec 5.8). */
+  readonly wantsSessions: boolean;
+  /** The token to resume with (spec 5.19), empty where there is nothing to resume; undefined: it did not ask. */
+  readonly resumeToken: Uint8Array | undefined;
   /** Its IPv4 address or pseudo address (spec 5.12). */
   readonly ip: number;
   /** The encoded client object, with its size field. */
@@ -59,6 +63,8 @@ export type ServerSessionEffect =
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Setup is over for the client's part: `admit` or `reject` it. */
   | { readonly type: "introduced"; readonly introduction: Introduction }
+  /** It replaced a payload (spec 4.10): `object` is its client object from now on. */
+  | { readonly type: "updated"; readonly object: Uint8Array }
   /** Send these last bytes, shut down the writing side, read on and throw away until `deadlineMs` (spec 6.5). */
   | {
       readonly type: "rejected";
@@ -97,6 +103,8 @@ export class ServerSession {
   readonly #decoder: ClientPacketDecoder;
   #effects: ServerSessionEffect[] = [];
   #setup: Setup | undefined;
+  /** What it published, where it may replace it (spec 4.10). */
+  #updatable: MethodInfo[] | undefined;
   #holdMs = 0;
   #heldUntilMs: number | undefined;
   /** Theoretical arrival times of the two leaky buckets (GCRA): heartbeats in, news out. */
@@ -213,11 +221,12 @@ export class ServerSession {
         break;
       case "response":
         if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });
-        // In the heartbeat phase only a stray answer for index 0 comes through: ignored, but counted (spec 4.8).
-        else this.#chargeHeartbeat(nowMs, latenessMs);
+        // A stray answer for index 0 is ignored, but counted (spec 4.8).
+        else if (packet.method === 0) this.#charge(nowMs, latenessMs);
+        else this.#update({ index: packet.method, payload: packet.payload }, nowMs, latenessMs);
         break;
       case "heartbeat":
-        this.#chargeHeartbeat(nowMs, latenessMs);
+        this.#charge(nowMs, latenessMs);
         this.pendingReplies++;
         if (this.pendingReplies === 1) this.deadlineMs = nowMs + this.#silenceMs;
         break;
@@ -242,7 +251,8 @@ export class ServerSession {
     const setup = this.#setup;
     const expected = setup?.asked[setup.answers.length];
     const isStray = method === 0 && this.phase === "heartbeat";
-    if (method !== expected && !isStray) {
+    const replaced = this.#updatable?.find((known) => known.index === method);
+    if (method !== expected && !isStray && !replaced) {
       throw new ProtocolError(
         "malformed",
         expected === undefined
@@ -257,6 +267,8 @@ export class ServerSession {
         `the payload of ${describeMethod(method)} is longer than ${maxPayloadBytes} bytes`,
       );
     }
+    if (replaced)
+      this.#checkPublishedBytes(length - replaced.payload.length + payloadBytes(this.#updatable ?? []));
     if (!setup) return;
     setup.totalBytes += length;
     if (setup.totalBytes > this.#limit("maxTotalPayloadBytes")) {
@@ -267,21 +279,28 @@ export class ServerSession {
     }
     if (!isPublished(method)) return;
     setup.publishedBytes += length;
-    if (setup.publishedBytes > this.#limit("maxPublishedBytes")) {
-      throw new ProtocolError(
-        "limit",
-        `the published payloads are longer than ${this.#limit("maxPublishedBytes")} bytes`,
-      );
-    }
+    this.#checkPublishedBytes(setup.publishedBytes);
+  }
+
+  #checkPublishedBytes(bytes: number): void {
+    const maxPublishedBytes = this.#limit("maxPublishedBytes");
+    if (bytes <= maxPublishedBytes) return;
+    throw new ProtocolError("limit", `the published payloads are longer than ${maxPublishedBytes} bytes`);
   }
 
   #response(answer: MethodInfo): void {
-    const fault = methodDefinition(answer.index)?.fault(answer.payload);
-    if (fault)
-      throw new ProtocolError("malformed", `the payload of ${describeMethod(answer.index)}: ${fault}`);
+    checkPayload(answer);
     const setup = this.#setup as Setup;
     setup.answers.push(answer);
     if (setup.answers.length === setup.asked.length) this.#introduce();
+  }
+
+  /** A response in the heartbeat phase replaces a published payload (spec 4.10). */
+  #update(answer: MethodInfo, nowMs: number, latenessMs: number): void {
+    this.#charge(nowMs, latenessMs);
+    checkPayload(answer);
+    this.#updatable = this.#updatable?.map((known) => (known.index === answer.index ? answer : known));
+    this.#effects.push({ type: "updated", object: this.#object(this.#updatable ?? []) });
   }
 
   #introduce(): void {
@@ -292,6 +311,8 @@ export class ServerSession {
     const text = (index: number) => decodeUtf8(payload(index) ?? new Uint8Array(0)) || undefined;
     const hold = payload(METHOD.hold);
     this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
+    const published = answers.filter((answer) => isPublished(answer.index));
+    if (payload(METHOD.update)) this.#updatable = published;
     this.#effects.push({
       type: "introduced",
       introduction: {
@@ -301,20 +322,23 @@ export class ServerSession {
         name: text(METHOD.name),
         watch: payload(METHOD.watch) !== undefined,
         wantsServerInfo: payload(METHOD.server) !== undefined,
+        wantsSessions: payload(METHOD.session) !== undefined,
+        resumeToken: payload(METHOD.resume),
         ip: this.#address.ip,
-        object: encodeClientObject({ ip: this.#address.ip, methods: this.#published(answers) }),
+        object: this.#object(published),
       },
     });
   }
 
-  /** What others get to see: the published answers, and `ipv6`, which the server adds (spec 5.12). */
-  #published(answers: readonly MethodInfo[]): MethodInfo[] {
-    const published = answers.filter((answer) => isPublished(answer.index));
-    if (this.#address.ipv6) published.push({ index: METHOD.ipv6, payload: this.#address.ipv6 });
-    return published.sort((a, b) => a.index - b.index);
+  /** What others get to see: what it published, and `ipv6`, which the server adds (spec 5.12). */
+  #object(published: readonly MethodInfo[]): Uint8Array {
+    const { ip, ipv6 } = this.#address;
+    const methods = ipv6 ? [...published, { index: METHOD.ipv6, payload: ipv6 }] : [...published];
+    return encodeClientObject({ ip, methods: methods.sort((a, b) => a.index - b.index) });
   }
 
-  #chargeHeartbeat(nowMs: number, latenessMs: number): void {
+  /** Heartbeats and updates draw on one allowance (spec 5.14). */
+  #charge(nowMs: number, latenessMs: number): void {
     const perSecond = this.#options.heartbeatsPerSecond ?? 1_000 / HEARTBEAT_SPACING_MS;
     if (perSecond === 0) return;
     const spacingMs = 1_000 / perSecond;
@@ -322,13 +346,24 @@ export class ServerSession {
     // The clock has fractions, and their sums are not exact.
     const toleranceMs = 0.001;
     if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + toleranceMs) {
-      throw new ProtocolError("rate", `more than ${perSecond} heartbeats a second`);
+      throw new ProtocolError("rate", `more than ${perSecond} heartbeats or updates a second`);
     }
   }
 
   #limit(name: keyof typeof DEFAULT_LIMITS): number {
     return this.#options[name] ?? DEFAULT_LIMITS[name];
   }
+}
+
+function checkPayload(answer: MethodInfo): void {
+  const fault = methodDefinition(answer.index)?.fault(answer.payload);
+  if (fault) throw new ProtocolError("malformed", `the payload of ${describeMethod(answer.index)}: ${fault}`);
+}
+
+function payloadBytes(methods: readonly MethodInfo[]): number {
+  let bytes = 0;
+  for (const { payload } of methods) bytes += payload.length;
+  return bytes;
 }
 
 const DEFAULT_LIMITS = {

@@ -33,6 +33,8 @@ export class UpdateLog {
   #end = 0;
   #keptBytes = 0;
   #lastRead = NOTHING_READ;
+  /** Positions at which a reader may have stopped, ascending. */
+  #marks = [0];
 
   constructor(options: UpdateLogOptions = {}) {
     this.#historyMs = options.historyMs ?? HISTORY_MS;
@@ -72,6 +74,24 @@ export class UpdateLog {
     return packet;
   }
 
+  /** A reader may stop at the end as it is now, and go on from there later. */
+  mark(): void {
+    if (this.#marks.at(-1) !== this.#end) this.#marks.push(this.#end);
+  }
+
+  /** Whether a reader may go on from `position`: it was marked, and what follows is still there. */
+  isMarked(position: number): boolean {
+    if (position < this.start) return false;
+    let low = 0;
+    let high = this.#marks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#marks[middle] as number) < position) low = middle + 1;
+      else high = middle;
+    }
+    return this.#marks[low] === position;
+  }
+
   /**
    * What stands from `position` on, as stretches of whole packets of `maxBytes` together (the first may be
    * longer); undefined where its beginning is forgotten.
@@ -106,6 +126,7 @@ export class UpdateLog {
     }
     if (forgotten === 0) return;
     this.#blocks.splice(0, forgotten);
+    this.#marks = this.#marks.filter((mark) => mark >= this.start);
     this.#lastRead = NOTHING_READ;
   }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
 import { LektError } from "@lekt/protocol";
 import { WHEEL_STEP_MS } from "./deadline-wheel.ts";
@@ -47,12 +48,13 @@ class TcpServer implements LektServer {
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.#log = new EventLog(options.logger);
-    const clock = {
+    const surroundings = {
       nowMs: () => performance.now(),
       unixSeconds: () => Math.floor(Date.now() / 1_000),
+      random: (bytes: number) => randomBytes(bytes),
       wake: () => this.#schedule(),
     };
-    this.#heart = new Rendezvous(options, clock, this.#log);
+    this.#heart = new Rendezvous(options, surroundings, this.#log);
     this.#listener = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
     );

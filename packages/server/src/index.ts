@@ -1,5 +1,5 @@
 export { createServer, type LektServer } from "./create-server.ts";
 export type { AuthorizeRequest, AuthorizeVerdict, ServerOptions } from "./options.ts";
 export { Rendezvous } from "./rendezvous.ts";
-export type { RendezvousClock } from "./reply-writer.ts";
+export type { Surroundings } from "./reply-writer.ts";
 export type { Link, Visitor } from "./visitor.ts";

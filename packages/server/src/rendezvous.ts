@@ -7,6 +7,7 @@ import {
   type RejectWord,
   RosterMember,
   rosterAddress,
+  SESSION_BYTES,
   ServerSession,
   type ServerSessionEffect,
   safeText,
@@ -16,7 +17,7 @@ import { DeadlineWheel } from "./deadline-wheel.ts";
 import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
 import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
-import { type RendezvousClock, ReplyWriter } from "./reply-writer.ts";
+import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
@@ -34,7 +35,7 @@ interface Refusal {
  */
 export class Rendezvous {
   readonly #options: ResolvedOptions;
-  readonly #clock: RendezvousClock;
+  readonly #surroundings: Surroundings;
   readonly #log: EventLog;
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
@@ -50,13 +51,13 @@ export class Rendezvous {
   #refused = 0;
   #stopping = false;
 
-  constructor(options: ResolvedOptions, clock: RendezvousClock, log: EventLog) {
+  constructor(options: ResolvedOptions, surroundings: Surroundings, log: EventLog) {
     this.#options = options;
-    this.#clock = clock;
+    this.#surroundings = surroundings;
     this.#log = log;
-    this.#wheel = new DeadlineWheel(clock.nowMs());
+    this.#wheel = new DeadlineWheel(surroundings.nowMs());
     this.#rate = new ConnectionRate(options.maxConnectionsPerSecond);
-    this.#replies = new ReplyWriter(clock, options.heartbeatIntervalMs / 1_000, {
+    this.#replies = new ReplyWriter(surroundings, options.heartbeatIntervalMs / 1_000, {
       deadlineMoved: (visitor) => this.#wheel.arm(visitor),
       fellBehind: (visitor) =>
         this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
@@ -84,7 +85,7 @@ export class Rendezvous {
 
   /** A connection came. @returns undefined where it was turned away without a word. */
   connected(link: Link): Visitor | undefined {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#surroundings.nowMs();
     const address = rosterAddress(link.address);
     if (!address) {
       link.destroy();
@@ -99,7 +100,8 @@ export class Rendezvous {
     const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
     const session = new ServerSession(this.#options, address, isProtected, nowMs);
     const shown = address.ipv6 ? formatIpv6(address.ipv6) : formatIpv4(address.ip);
-    const visitor = new Visitor(link, shown, group, session);
+    const sessionId = this.#surroundings.random(SESSION_BYTES);
+    const visitor = new Visitor(link, shown, group, session, sessionId);
     this.#visitors.add(visitor);
     if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
@@ -109,7 +111,7 @@ export class Rendezvous {
   /** @param latenessMs by how much the rim itself was late of late; not charged to clients (spec 5.14). */
   receive(visitor: Visitor, bytes: Uint8Array, latenessMs: number): void {
     try {
-      visitor.session.receive(bytes, this.#clock.nowMs(), latenessMs);
+      visitor.session.receive(bytes, this.#surroundings.nowMs(), latenessMs);
       this.#carryOut(visitor, visitor.session.takeEffects());
       this.#replies.serve(visitor);
     } catch (error) {
@@ -140,8 +142,8 @@ export class Rendezvous {
 
   /** Encodes what changed, once for each network that is due, and answers those who waited for it. */
   tick(): void {
-    const nowMs = this.#clock.nowMs();
-    const unixSeconds = this.#clock.unixSeconds();
+    const nowMs = this.#surroundings.nowMs();
+    const unixSeconds = this.#surroundings.unixSeconds();
     this.#nextTickMs = Number.POSITIVE_INFINITY;
     for (const network of this.#changed) {
       const { roster } = network;
@@ -156,8 +158,8 @@ export class Rendezvous {
 
   /** Every `WHEEL_STEP_MS`: keeps the deadlines. */
   turn(): void {
-    this.#log.sumUpRefusals(this.#clock.nowMs());
-    this.#wheel.turn(this.#clock.nowMs(), (visitor) => this.#expired(visitor));
+    this.#log.sumUpRefusals(this.#surroundings.nowMs());
+    this.#wheel.turn(this.#surroundings.nowMs(), (visitor) => this.#expired(visitor));
   }
 
   /** Tells everybody that the server stops; from now on newcomers are refused. */
@@ -175,7 +177,7 @@ export class Rendezvous {
 
   #expired(visitor: Visitor): void {
     const { session } = visitor;
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#surroundings.nowMs();
     if (session.phase === "rejected") {
       visitor.link.destroy();
       return;
@@ -202,9 +204,12 @@ export class Rendezvous {
         case "introduced":
           this.#introduced(visitor, effect.introduction);
           break;
+        case "updated":
+          this.#updated(visitor, effect.object);
+          break;
         case "rejected":
           this.#refused++;
-          this.#log.refused(visitor.address, effect.word, effect.text, this.#clock.nowMs());
+          this.#log.refused(visitor.address, effect.word, effect.text, this.#surroundings.nowMs());
           this.#leave(visitor);
           this.#replies.write(visitor, [effect.bytes]);
           visitor.link.end();
@@ -229,7 +234,7 @@ export class Rendezvous {
   }
 
   #refuse(visitor: Visitor, word: RejectWord, text: string): void {
-    visitor.session.reject(word, text, this.#clock.nowMs());
+    visitor.session.reject(word, text, this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
   }
 
@@ -257,7 +262,7 @@ export class Rendezvous {
         if (visitor.departed || visitor.session.phase !== "admission") return;
         if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
         else this.#admit(visitor, introduction);
-        this.#clock.wake?.();
+        this.#surroundings.wake?.();
       });
   }
 
@@ -292,7 +297,14 @@ export class Rendezvous {
   #createNetwork(name: string): Network {
     const { tickMs, historyMs, historyBytes } = this.#options;
     const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
-    const network = new Network(this.#nextNetworkId++, name, { tickMs, historyMs, historyBytes, allocate });
+    const { random } = this.#surroundings;
+    const network = new Network(this.#nextNetworkId++, name, {
+      tickMs,
+      historyMs,
+      historyBytes,
+      allocate,
+      random,
+    });
     this.#networks.set(name, network);
     return network;
   }
@@ -300,9 +312,10 @@ export class Rendezvous {
   #enter(visitor: Visitor, network: Network, introduction: Introduction): void {
     visitor.network = network;
     network.enter(visitor.group);
+    visitor.edition = network.roster.enter(introduction.wantsSessions);
     this.#clients++;
     if (!introduction.watch) {
-      visitor.member = new RosterMember(introduction.ip, introduction.object);
+      visitor.member = new RosterMember(introduction.ip, introduction.object, visitor.sessionId);
       network.roster.add(visitor.member);
       this.#markChanged(network);
     }
@@ -313,9 +326,15 @@ export class Rendezvous {
       watch: introduction.watch,
       clients: network.size,
     });
-    visitor.session.admit(this.#clock.nowMs());
+    visitor.session.admit(this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
     this.#wheel.arm(visitor);
+  }
+
+  #updated({ network, member }: Visitor, object: Uint8Array): void {
+    if (!network || !member) return;
+    network.roster.change(member, object, this.#surroundings.nowMs());
+    this.#markChanged(network);
   }
 
   #leave(visitor: Visitor): void {
@@ -325,13 +344,15 @@ export class Rendezvous {
     visitor.reply = undefined;
     network.waiting.delete(visitor);
     network.leave(visitor.group);
+    if (visitor.edition) network.roster.exit(visitor.edition);
+    visitor.edition = undefined;
     this.#clients--;
     this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
     if (network.size === 0) {
       this.#networks.delete(network.name);
       this.#changed.delete(network);
     } else if (member) {
-      network.roster.remove(member, this.#clock.nowMs());
+      network.roster.remove(member, this.#surroundings.nowMs());
       this.#markChanged(network);
     }
   }

@@ -1,13 +1,16 @@
-import { encodeClientObject, encodeServerInfo, encodeUpdates, METHOD } from "@lekt/protocol";
+import { type Edition, encodeServerInfo, encodeWord, METHOD, resumeWord, toHex } from "@lekt/protocol";
 import type { Network } from "./network.ts";
-import { EndOfReply, LongReply } from "./reply.ts";
+import { EndOfReply, LongReply, type LongReplyPlan } from "./reply.ts";
 import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
 
-export interface RendezvousClock {
+/** What the heart of the server needs of the world. */
+export interface Surroundings {
   /** Monotonic, in milliseconds. */
   readonly nowMs: () => number;
   /** The wall clock, in whole seconds. */
   readonly unixSeconds: () => number;
+  /** Random bytes, for sessions and histories. */
+  readonly random: (bytes: number) => Uint8Array;
   /** Called when the heart did something by itself, after `authorize` decided: `nextTickMs` may have moved. */
   readonly wake?: () => void;
 }
@@ -22,39 +25,40 @@ export interface ReplyWriterEvents {
 
 /** News of at most this size goes out as one buffer that all who wait share. */
 const SHORT_REPLY_BYTES = 16_384;
+const NO_TOKEN = new Uint8Array(0);
 
 /** Answers heartbeats: decides when, and writes no more than the socket takes. */
 export class ReplyWriter {
-  readonly #clock: RendezvousClock;
+  readonly #surroundings: Surroundings;
   readonly #heartbeatSeconds: number;
   readonly #events: ReplyWriterEvents;
   readonly #endOfReply = new EndOfReply();
 
-  constructor(clock: RendezvousClock, heartbeatSeconds: number, events: ReplyWriterEvents) {
-    this.#clock = clock;
+  constructor(surroundings: Surroundings, heartbeatSeconds: number, events: ReplyWriterEvents) {
+    this.#surroundings = surroundings;
     this.#heartbeatSeconds = heartbeatSeconds;
     this.#events = events;
   }
 
   /** Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends. */
   serve(visitor: Visitor): void {
-    const { session, network } = visitor;
-    if (!network) return;
-    const nowMs = this.#clock.nowMs();
+    const { session, network, edition } = visitor;
+    if (!network || !edition) return;
+    const nowMs = this.#surroundings.nowMs();
     while (session.pendingReplies > 0 && !visitor.blocked) {
       const { roster } = network;
-      if (roster.hasNewsAt(nowMs)) {
+      if (roster.hasNewsAt(nowMs, edition.withSessions)) {
         network.waiting.add(visitor);
         return;
       }
-      const hasNews = visitor.position !== roster.log.end;
+      const hasNews = visitor.position !== edition.log.end;
       if (!session.replyDue(nowMs, hasNews)) {
         network.waiting.add(visitor);
         this.#events.deadlineMoved(visitor);
         return;
       }
       network.waiting.delete(visitor);
-      this.#reply(visitor, network, hasNews);
+      this.#reply(visitor, network, edition, hasNews);
     }
   }
 
@@ -79,7 +83,7 @@ export class ReplyWriter {
       return true;
     }
     visitor.pace ??= {
-      sinceMs: this.#clock.nowMs(),
+      sinceMs: this.#surroundings.nowMs(),
       takenBytes: Math.min(visitor.takenAtOnceBytes, MAX_CARRY_BYTES),
     };
     visitor.blocked = true;
@@ -91,41 +95,62 @@ export class ReplyWriter {
   keepsPace(visitor: Visitor): boolean {
     const takenBytes = visitor.pace?.takenBytes ?? 0;
     const carryBytes = Math.min(Math.max(0, takenBytes - SLOW_READER_BYTES), MAX_CARRY_BYTES);
-    visitor.pace = { sinceMs: this.#clock.nowMs(), takenBytes: carryBytes };
+    visitor.pace = { sinceMs: this.#surroundings.nowMs(), takenBytes: carryBytes };
     // What the socket may have taken of its last slice counts in favour of the reader.
     return takenBytes + visitor.lastSliceBytes >= SLOW_READER_BYTES;
   }
 
-  #reply(visitor: Visitor, network: Network, hasNews: boolean): void {
-    const unixSeconds = this.#clock.unixSeconds();
-    const { roster } = network;
-    const { position } = visitor;
+  #reply(visitor: Visitor, network: Network, edition: Edition, hasNews: boolean): void {
     visitor.replyHasNews = hasNews;
     visitor.takenAtOnceBytes = 0;
-    if (position === undefined) {
-      const words = visitor.introduction?.wantsServerInfo
-        ? this.#serverInfo(visitor, unixSeconds)
-        : undefined;
-      this.#writeOn(visitor, new LongReply(roster, roster.snapshot(unixSeconds), words));
+    if (visitor.position === undefined) {
+      this.#writeOn(visitor, new LongReply(this.#firstReply(visitor, network, edition)));
       return;
     }
+    const unixSeconds = this.#surroundings.unixSeconds();
+    const withToken = visitor.introduction?.resumeToken !== undefined;
     const short = hasNews
-      ? roster.shortReply(position, unixSeconds, SHORT_REPLY_BYTES)
+      ? edition.shortReply(visitor.position, withToken, unixSeconds, SHORT_REPLY_BYTES)
       : this.#endOfReply.at(unixSeconds);
     if (!short) {
-      this.#writeOn(visitor, new LongReply(roster, position, undefined));
+      const plan = { edition, words: [], start: visitor.position, end: this.#endOf(edition, withToken) };
+      this.#writeOn(visitor, new LongReply(plan));
       return;
     }
-    visitor.position = roster.log.end;
+    visitor.position = edition.log.end;
     visitor.finishesReply = true;
     if (this.write(visitor, [short])) this.#replied(visitor);
+  }
+
+  /** The whole roster, or only what changed for a client that can go on from where it was (spec 5.19). */
+  #firstReply(visitor: Visitor, network: Network, edition: Edition): LongReplyPlan {
+    const unixSeconds = this.#surroundings.unixSeconds();
+    const snapshot = network.roster.snapshot(edition, unixSeconds);
+    const token = visitor.introduction?.resumeToken;
+    const words: Uint8Array[] = [];
+    if (visitor.introduction?.wantsServerInfo) words.push(this.#serverInfo(visitor, unixSeconds));
+    if (token === undefined) return { edition, words, start: snapshot, end: this.#endOf(edition, false) };
+    const position = edition.positionOf(token);
+    // A difference that is longer than the whole is of no use.
+    const resumes =
+      position !== undefined && edition.log.end - position <= snapshot.bytes + SHORT_REPLY_BYTES;
+    words.push(resumeWord(resumes ? token : NO_TOKEN, unixSeconds));
+    return { edition, words, start: resumes ? position : snapshot, end: this.#endOf(edition, true) };
+  }
+
+  #endOf(edition: Edition, withToken: boolean): LongReplyPlan["end"] {
+    return (position) => {
+      const unixSeconds = this.#surroundings.unixSeconds();
+      const end = this.#endOfReply.at(unixSeconds);
+      return withToken ? [edition.tokenWord(position, unixSeconds), end] : [end];
+    };
   }
 
   /** Writes slices until the reply is whole or the socket takes no more. */
   #writeOn(visitor: Visitor, reply: LongReply): void {
     visitor.reply = reply;
     while (!reply.whole) {
-      const slice = reply.next(this.#endOfReply.at(this.#clock.unixSeconds()));
+      const slice = reply.next();
       if (!slice) {
         this.#events.fellBehind(visitor);
         return;
@@ -143,25 +168,20 @@ export class ReplyWriter {
   #replied(visitor: Visitor): void {
     visitor.finishesReply = false;
     visitor.pace = undefined;
-    visitor.session.replied(this.#clock.nowMs(), visitor.replyHasNews);
+    visitor.session.replied(this.#surroundings.nowMs(), visitor.replyHasNews);
     // Silence counts from here, and that may end before the hold would have.
     this.#events.deadlineMoved(visitor);
   }
 
   /** A word of the server to this one client (spec 5.13). */
   #serverInfo(visitor: Visitor, unixSeconds: number): Uint8Array {
+    const you = { address: visitor.address, port: visitor.link.port };
     const payload = encodeServerInfo({
-      you: { address: visitor.address, port: visitor.link.port },
+      you: visitor.introduction?.wantsSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
       heartbeatSeconds: this.#heartbeatSeconds,
       relay: null,
       stun: [],
     });
-    const object = encodeClientObject({ ip: 0, methods: [{ index: METHOD.server, payload }] });
-    let packet = object;
-    encodeUpdates("added", [object], BigInt(unixSeconds), (bytes) => {
-      packet = new Uint8Array(bytes);
-      return packet;
-    });
-    return packet;
+    return encodeWord(METHOD.server, payload, unixSeconds);
   }
 }

@@ -1,4 +1,4 @@
-import { encodeEndOfReply, PACKET_TARGET_BYTES, type Roster, type RosterSnapshot } from "@lekt/protocol";
+import { type Edition, encodeEndOfReply, PACKET_TARGET_BYTES, type RosterSnapshot } from "@lekt/protocol";
 
 /**
  * So much of a reply is handed to the socket at once. It is less than a reader at the least allowed speed
@@ -20,6 +20,17 @@ export class EndOfReply {
   }
 }
 
+/** What a long reply consists of. */
+export interface LongReplyPlan {
+  readonly edition: Edition;
+  /** Words of the server that come first. */
+  readonly words: readonly Uint8Array[];
+  /** Where in the log it starts, or the snapshot to begin with. */
+  readonly start: number | RosterSnapshot;
+  /** Its last packets, once it is known where in the log it ends. */
+  readonly end: (position: number) => readonly Uint8Array[];
+}
+
 /**
  * A reply too long for one write: words of the server, then the snapshot for a newcomer, then the log up to
  * where it ends by then, then the end. It owns nothing of that but its place in it, and is asked for the next
@@ -28,17 +39,15 @@ export class EndOfReply {
 export class LongReply {
   /** Where the reader stands in the log. */
   position: number;
-  readonly #roster: Roster;
-  #words: Uint8Array | undefined;
-  #snapshot: RosterSnapshot | undefined;
+  readonly #plan: LongReplyPlan;
+  #pages: readonly Uint8Array[];
   #page = 0;
   #whole = false;
 
-  /** @param start a position in the log, or the snapshot to begin with. */
-  constructor(roster: Roster, start: number | RosterSnapshot, words: Uint8Array | undefined) {
-    this.#roster = roster;
-    this.#words = words;
-    this.#snapshot = typeof start === "number" ? undefined : start;
+  constructor(plan: LongReplyPlan) {
+    const { start, words } = plan;
+    this.#plan = plan;
+    this.#pages = typeof start === "number" ? words : [...words, ...start.pages];
     this.position = typeof start === "number" ? start : start.position;
   }
 
@@ -48,34 +57,29 @@ export class LongReply {
   }
 
   /** The next slice, or undefined where the log has forgotten what comes next (spec 5.16). */
-  next(end: Uint8Array): Uint8Array[] | undefined {
+  next(): Uint8Array[] | undefined {
     const slice: Uint8Array[] = [];
     let room = SLICE_BYTES;
     const take = (part: Uint8Array) => {
       slice.push(part);
       room -= part.length;
     };
-    if (this.#words) take(this.#words);
-    this.#words = undefined;
-    while (this.#snapshot) {
-      const page = this.#snapshot.pages[this.#page];
-      if (!page) {
-        this.#snapshot = undefined;
-        break;
-      }
+    for (let page = this.#pages[this.#page]; page; page = this.#pages[this.#page]) {
       if (page.length > room && slice.length > 0) return slice;
       this.#page++;
       take(page);
     }
-    const parts = this.#roster.log.read(this.position, Math.max(room, 0));
+    this.#pages = [];
+    const { log } = this.#plan.edition;
+    const parts = log.read(this.position, Math.max(room, 0));
     if (!parts) return undefined;
     for (const part of parts) {
       if (part.length > room && slice.length > 0) return slice;
       this.position += part.length;
       take(part);
     }
-    if (this.position < this.#roster.log.end || (room < end.length && slice.length > 0)) return slice;
-    take(end);
+    if (this.position < log.end) return slice;
+    for (const part of this.#plan.end(this.position)) take(part);
     this.#whole = true;
     return slice;
   }

@@ -1,4 +1,4 @@
-import type { AddressGroup, Introduction, RosterMember, ServerSession } from "@lekt/protocol";
+import type { AddressGroup, Edition, Introduction, RosterMember, ServerSession } from "@lekt/protocol";
 import type { Timed } from "./deadline-wheel.ts";
 import type { Network } from "./network.ts";
 import type { LongReply } from "./reply.ts";
@@ -23,13 +23,17 @@ export class Visitor implements Timed {
   readonly address: string;
   readonly group: AddressGroup;
   readonly session: ServerSession;
+  /** 8 bytes that no other connection has (spec 5.8). */
+  readonly sessionId: Uint8Array;
   wheelSlot = 0;
   /** It ended its writing, or is gone. */
   departed = false;
   introduction: Introduction | undefined;
   network: Network | undefined;
   member: RosterMember | undefined;
-  /** Where it stands in its network's log; undefined before its first reply. */
+  /** The edition of its network's roster that it reads. */
+  edition: Edition | undefined;
+  /** Where it stands in the edition's log; undefined before its first reply. */
   position: number | undefined;
   /** A reply that is sent in slices. */
   reply: LongReply | undefined;
@@ -45,7 +49,14 @@ export class Visitor implements Timed {
   takenAtOnceBytes = 0;
   lastSliceBytes = 0;
 
-  constructor(link: Link, address: string, group: AddressGroup, session: ServerSession) {
+  constructor(
+    link: Link,
+    address: string,
+    group: AddressGroup,
+    session: ServerSession,
+    sessionId: Uint8Array,
+  ) {
+    this.sessionId = sessionId;
     this.link = link;
     this.address = address;
     this.group = group;

@@ -3,7 +3,12 @@ import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 /** What a server tells one client of itself and of that client: method 23, a JSON object (spec 5.13). */
 export interface ServerInfo {
   /** The client as the server sees it. */
-  readonly you: { readonly address: string; readonly port: number };
+  readonly you: {
+    readonly address: string;
+    readonly port: number;
+    /** 16 hex digits; only for a client that set `session`. */
+    readonly session?: string;
+  };
   readonly heartbeatSeconds: number;
   /** host:port of its relay. */
   readonly relay: string | null;
@@ -23,7 +28,10 @@ export function decodeServerInfo(payload: Uint8Array): Partial<ServerInfo> | und
   const you = asObject(value["you"]);
   const address = you?.["address"];
   const port = you?.["port"];
-  if (typeof address === "string" && typeof port === "number") info.you = { address, port };
+  const session = you?.["session"];
+  if (typeof address === "string" && typeof port === "number") {
+    info.you = typeof session === "string" ? { address, port, session } : { address, port };
+  }
   const heartbeatSeconds = value["heartbeatSeconds"];
   if (typeof heartbeatSeconds === "number" && heartbeatSeconds >= 0.1 && heartbeatSeconds <= 86_400) {
     info.heartbeatSeconds = heartbeatSeconds;

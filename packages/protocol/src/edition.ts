@@ -1,0 +1,161 @@
+import { concatBytes, equalBytes } from "./bytes.ts";
+import { METHOD } from "./method-list.ts";
+import { encodeClientObject } from "./packets/client-object.ts";
+import { encodeEndOfReply, encodeUpdates } from "./packets/update.ts";
+import { decodeResumeToken, encodeResumeToken, HISTORY_ID_BYTES } from "./payloads/resume-token.ts";
+import type { RosterMember } from "./roster-member.ts";
+import { UpdateLog, type UpdateLogOptions } from "./update-log.ts";
+
+export interface EditionOptions extends UpdateLogOptions {
+  /** Random bytes, for the name of a history. */
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+/** Everybody who was there at one moment, encoded once for all newcomers. */
+export interface RosterSnapshot {
+  readonly pages: readonly Uint8Array[];
+  readonly bytes: number;
+  /** What happened from here on follows in the log. */
+  readonly position: number;
+  readonly unixSeconds: number;
+}
+
+/** What happened to a roster since the last tick, as one edition tells it. */
+export interface EditionChanges {
+  /** IPs, 4 bytes each. */
+  readonly removed: readonly Uint8Array[];
+  /** Sessions that are gone, 8 bytes each (spec 5.8). */
+  readonly gone: readonly Uint8Array[];
+  /** Encoded client objects. */
+  readonly added: readonly Uint8Array[];
+}
+
+/** A snapshot is encoded anew when the log behind it is longer than half of it and this much. */
+const SNAPSHOT_SLACK_BYTES = 4_096;
+/** … or when its time stamps are older than this. */
+const SNAPSHOT_MAX_AGE_SECONDS = 60;
+
+/**
+ * One network's roster as it is told to one kind of reader, with sessions or without (spec 5.8): the log of
+ * encoded changes, the cached snapshot, and what many readers can share beyond that.
+ */
+export class Edition {
+  readonly withSessions: boolean;
+  readonly log: UpdateLog;
+  /** How many connections read it. */
+  readers = 0;
+  readonly #historyId: Uint8Array;
+  readonly #allocate: (bytes: number) => Uint8Array;
+  #snapshot: RosterSnapshot | undefined;
+  /** The last short replies, without and with a resume token, for all who stand where their reader stood. */
+  #shortReplies: (ShortReply | undefined)[] = [undefined, undefined];
+
+  constructor(withSessions: boolean, options: EditionOptions) {
+    this.withSessions = withSessions;
+    this.log = new UpdateLog(options);
+    this.#historyId = options.random(HISTORY_ID_BYTES);
+    this.#allocate = options.allocate ?? ((bytes) => new Uint8Array(bytes));
+  }
+
+  /** Encodes one tick's changes, once for all readers. */
+  append(changes: EditionChanges, nowMs: number, unixSeconds: number): void {
+    const timestamp = BigInt(unixSeconds);
+    const allocate = (bytes: number) => this.log.append(bytes, nowMs);
+    encodeUpdates("removed", changes.removed, timestamp, allocate);
+    if (changes.gone.length > 0) {
+      const payload = concatBytes(changes.gone);
+      const word = encodeClientObject({ ip: 0, methods: [{ index: METHOD.session, payload }] });
+      encodeUpdates("added", [word], timestamp, allocate);
+    }
+    encodeUpdates("added", changes.added, timestamp, allocate);
+    this.log.mark();
+    this.log.trim(nowMs);
+  }
+
+  /** Everybody who has been announced; cached. */
+  snapshot(members: () => Iterable<RosterMember>, unixSeconds: number): RosterSnapshot {
+    const cached = this.#snapshot;
+    if (cached && this.#isFresh(cached, unixSeconds)) return cached;
+    const objects: Uint8Array[] = [];
+    for (const member of members()) objects.push(member.encoded(this.withSessions));
+    const pages: Uint8Array[] = [];
+    let bytes = 0;
+    encodeUpdates("added", objects, BigInt(unixSeconds), (pageBytes) => {
+      const page = this.#allocate(pageBytes);
+      pages.push(page);
+      bytes += pageBytes;
+      return page;
+    });
+    this.#snapshot = { pages, bytes, position: this.log.end, unixSeconds };
+    return this.#snapshot;
+  }
+
+  /**
+   * A whole reply, news and end, for a reader at `position`: one buffer, the same for all who stand there.
+   * @returns undefined where the reply is better sent in parts: it is long, or its beginning is forgotten.
+   */
+  shortReply(
+    position: number,
+    withToken: boolean,
+    unixSeconds: number,
+    maxBytes: number,
+  ): Uint8Array | undefined {
+    const kind = withToken ? 1 : 0;
+    const cached = this.#shortReplies[kind];
+    const to = this.log.end;
+    if (cached?.from === position && cached.to === to && cached.unixSeconds === unixSeconds)
+      return cached.bytes;
+    if (to - position > maxBytes) return undefined;
+    const parts = this.log.read(position, maxBytes);
+    if (!parts) return undefined;
+    const token = withToken ? [this.tokenWord(to, unixSeconds)] : [];
+    const joined = concatBytes([...parts, ...token, encodeEndOfReply(BigInt(unixSeconds))]);
+    const bytes = this.#allocate(joined.length);
+    bytes.set(joined);
+    this.#shortReplies[kind] = { from: position, to, unixSeconds, bytes };
+    return bytes;
+  }
+
+  /** The word that tells a client where it stands (spec 5.19). */
+  tokenWord(position: number, unixSeconds: number): Uint8Array {
+    return resumeWord(encodeResumeToken(this.#historyId, position), unixSeconds);
+  }
+
+  /** The position that a token stands for, or undefined where it is not of this history, or of none (spec 5.19). */
+  positionOf(token: Uint8Array): number | undefined {
+    const decoded = decodeResumeToken(token);
+    if (!decoded || !equalBytes(decoded.historyId, this.#historyId)) return undefined;
+    return this.log.isMarked(decoded.position) ? decoded.position : undefined;
+  }
+
+  #isFresh(snapshot: RosterSnapshot, unixSeconds: number): boolean {
+    return (
+      this.log.end - snapshot.position <= snapshot.bytes / 2 + SNAPSHOT_SLACK_BYTES &&
+      snapshot.position >= this.log.start &&
+      unixSeconds - snapshot.unixSeconds <= SNAPSHOT_MAX_AGE_SECONDS
+    );
+  }
+}
+
+interface ShortReply {
+  readonly from: number;
+  readonly to: number;
+  readonly unixSeconds: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A word about `resume`: where the reply starts, or, at its end, the new token (spec 5.19). */
+export function resumeWord(token: Uint8Array, unixSeconds: number): Uint8Array {
+  return encodeWord(METHOD.resume, token, unixSeconds);
+}
+
+/** An Added packet with one word of the server to one client (spec 5.13). */
+export function encodeWord(method: number, payload: Uint8Array, unixSeconds: number): Uint8Array {
+  const word = encodeClientObject({ ip: 0, methods: [{ index: method, payload }] });
+  let packet = word;
+  encodeUpdates("added", [word], BigInt(unixSeconds), (bytes) => {
+    packet = new Uint8Array(bytes);
+    return packet;
+  });
+  return packet;
+}
