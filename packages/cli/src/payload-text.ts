@@ -11,6 +11,7 @@ import {
   MAX_NETWORK_NAME_BYTES,
   METHOD,
   methodDefinition,
+  SESSION_BYTES,
   safeText,
   toHex,
 } from "@lekt/protocol";
@@ -24,9 +25,12 @@ export interface PayloadDescription {
   readonly fault?: string;
 }
 
-/** @param fromServer the payload of a word from the server (an object with IP 0.0.0.0). */
-export function describePayload(index: number, payload: Uint8Array, fromServer: boolean): PayloadDescription {
-  if (fromServer) return index === METHOD.server ? serverInfo(payload) : opaque(payload);
+/** Where a payload stands: a client's response, a client object, or a word from the server (an object with IP 0.0.0.0). */
+export type PayloadPlace = "response" | "object" | "word";
+
+export function describePayload(index: number, payload: Uint8Array, place: PayloadPlace): PayloadDescription {
+  if (place === "word") return wordFromServer(index, payload);
+  if (place === "object" && index === METHOD.session) return sessions(payload, 1);
   if (index === METHOD.ipv6) return ipv6(payload);
   const fault = methodDefinition(index)?.fault(payload);
   if (fault !== undefined) return { text: `malformed, ${fault}: ${bytesText(payload)}`, fault };
@@ -52,6 +56,26 @@ export function describePayload(index: number, payload: Uint8Array, fromServer: 
     default:
       return opaque(payload);
   }
+}
+
+function wordFromServer(index: number, payload: Uint8Array): PayloadDescription {
+  if (index === METHOD.server) return serverInfo(payload);
+  if (index === METHOD.session) return sessions(payload, Number.POSITIVE_INFINITY);
+  return opaque(payload);
+}
+
+/** In an object one session, in a word those that are gone (spec 5.8). */
+function sessions(payload: Uint8Array, most: number): PayloadDescription {
+  const count = payload.length / SESSION_BYTES;
+  if (!Number.isInteger(count) || count < 1 || count > most) {
+    const fault =
+      most === 1 ? `it is not ${SESSION_BYTES} bytes long` : `it is not made of ${SESSION_BYTES} bytes each`;
+    return { text: `malformed, ${fault}: ${bytesText(payload)}`, fault };
+  }
+  const value = Array.from({ length: count }, (_, i) =>
+    toHex(payload.subarray(i * SESSION_BYTES, (i + 1) * SESSION_BYTES)),
+  );
+  return { text: most === 1 ? toHex(payload) : `gone: ${value.join(", ")}`, value };
 }
 
 /** "port 4000, also at 192.168.1.20:4000" */

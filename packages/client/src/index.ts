@@ -7,7 +7,7 @@ export {
 } from "@lekt/protocol";
 export type { ByteStream, Dial, DialTarget, StreamHandlers } from "./byte-stream.ts";
 export { join } from "./join.ts";
-export type { JoinOptions } from "./join-options.ts";
+export type { JoinOptions, Published, RoomUpdate } from "./join-options.ts";
 export type { Peer } from "./peer.ts";
 export type { PeerEvent } from "./peer-list.ts";
 export type { Room } from "./room.ts";

@@ -1,16 +1,14 @@
 import type { ListeningPorts } from "@lekt/protocol";
 import type { Dial } from "./byte-stream.ts";
 
-/** What a client tells of itself, and how it behaves. All of it may be left out. */
-export interface JoinOptions {
+/** What a client tells of itself to everybody in the network. */
+export interface Published {
   /** For people to read: 1 to 64 bytes of UTF-8 without control characters. Everybody in the network sees it. */
   readonly name?: string;
   /** Bytes of the application, at most 1,024. Everybody in the network sees them. */
   readonly data?: Uint8Array;
   /** 32 bytes: the SHA-256 of the certificate by which peers know this client again. */
   readonly identity?: Uint8Array;
-  /** A credential for the server. It is sent to loopback addresses only, unless `allowInsecureToken` is set. */
-  readonly token?: string | Uint8Array;
   /** Where peers can connect by TCP: a port, or a port with further endpoints. */
   readonly tcp?: number | ListeningPorts;
   /** The same for streams over UDP. */
@@ -19,6 +17,15 @@ export interface JoinOptions {
   readonly relay?: boolean;
   /** Further methods and attributes: payloads by index (private use: 7–16, 33–64). */
   readonly methods?: ReadonlyMap<number, Uint8Array>;
+}
+
+/** What may be replaced while one is in a network. */
+export type RoomUpdate = Omit<Published, "relay" | "identity">;
+
+/** What a client tells of itself, and how it behaves. All of it may be left out. */
+export interface JoinOptions extends Published {
+  /** A credential for the server. It is sent to loopback addresses only, unless `allowInsecureToken` is set. */
+  readonly token?: string | Uint8Array;
   /** See without being seen. */
   readonly watch?: boolean;
   /** How long the server may keep a reply back while nothing changes. Default 25,000; 0: no hold. */

@@ -8,7 +8,7 @@ import {
 } from "@lekt/protocol";
 import type { ByteStream } from "./byte-stream.ts";
 import { hostPort } from "./connect-error.ts";
-import { offersFor } from "./offers.ts";
+import { type Offers, offersFor } from "./offers.ts";
 import { OwnEntry, type OwnFacts } from "./own-entry.ts";
 import { type ConnectionEnd, ReconnectPolicy } from "./reconnect-policy.ts";
 import type { RoomStatus, ServerFacts } from "./room-events.ts";
@@ -36,12 +36,15 @@ export class Link {
   /** The roster outlives connections. */
   readonly #view: RosterView;
   readonly #lifetime = new AbortController();
+  /** What every connection offers; `update` replaces parts of it. */
+  readonly #offers: Map<number, Uint8Array>;
   readonly #done: Promise<void>;
   #driver: SessionDriver | undefined;
 
   constructor(settings: Settings, hooks: LinkHooks) {
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#offers = new Map(settings.offers);
     this.#view = new RosterView(settings);
     this.#guard = new TokenGuard(settings.home, settings.allowInsecureToken);
     this.#policy = new ReconnectPolicy({
@@ -57,6 +60,16 @@ export class Link {
   /** Number of the attempt under way, or of the next one. */
   get attempt(): number {
     return this.#policy.attempt;
+  }
+
+  /** Replaces what is published, now and on later connections. @returns whether the server took all of it in place. */
+  update(offers: Offers): boolean {
+    let taken = true;
+    for (const [method, payload] of offers) {
+      this.#offers.set(method, payload);
+      taken = (this.#driver?.update(method, payload) ?? false) && taken;
+    }
+    return taken;
   }
 
   /** At once. Resolves when nothing of it is left. */
@@ -101,7 +114,7 @@ export class Link {
   /** One connection, from dialling to its end. */
   async #connect(url: LektUrl): Promise<ConnectionEnd> {
     try {
-      const offers = offersFor(this.#settings.offers, url);
+      const offers = offersFor(this.#offers, url);
       this.#guard.checkUrl(offers, url);
       const stream = await this.#dial(url);
       try {
@@ -145,7 +158,13 @@ export class Link {
       },
       onChanges: (changes, first) => {
         if (first && !watch)
-          own = new OwnEntry({ offers, asked, toldAddress: facts?.you?.address, localAddress });
+          own = new OwnEntry({
+            offers,
+            asked,
+            toldAddress: facts?.you?.address,
+            toldSession: facts?.you?.session,
+            localAddress,
+          });
         this.#hooks.onChanges(changes, own, first);
       },
     });

@@ -12,7 +12,7 @@ import {
   methodDefinition,
   safeText,
 } from "@lekt/protocol";
-import type { JoinOptions } from "./join-options.ts";
+import type { JoinOptions, Published } from "./join-options.ts";
 
 /** Payload for each method and attribute that a client sets. */
 export type Offers = ReadonlyMap<number, Uint8Array>;
@@ -31,26 +31,39 @@ const OWN_OPTIONS: ReadonlyMap<number, string> = new Map([
   [METHOD.data, "the option data"],
   [METHOD.hold, "the option holdMs"],
   [METHOD.watch, "the option watch"],
+  [METHOD.resume, "nothing: it is always set"],
+  [METHOD.session, "nothing: it is always set"],
+  [METHOD.update, "nothing: it is always set"],
 ]);
 
 /** All that does not depend on the URL. @throws LektError `LEKT_OPTION` */
 export function offersOf(options: JoinOptions, holdMs: number): Offers {
-  const offers = new Map<number, Uint8Array>();
-  // Always: what the server says of itself tells the own entry exactly.
+  const offers = new Map(publishedOffersOf(options));
+  // Always: what the server says of itself, and the sessions, tell the own entry exactly; and after a break
+  // only what changed has to come.
   offers.set(METHOD.server, EMPTY);
+  offers.set(METHOD.session, EMPTY);
+  offers.set(METHOD.resume, EMPTY);
+  offers.set(METHOD.update, EMPTY);
   if (holdMs > 0) offers.set(METHOD.hold, encodeHold(holdMs));
   if (options.watch) offers.set(METHOD.watch, EMPTY);
-  if (options.relay) offers.set(METHOD.relay, EMPTY);
-  if (options.tcp !== undefined)
-    offers.set(METHOD.tcp, portsPayload("tcp", options.tcp, encodeListeningPorts));
-  if (options.udp !== undefined) offers.set(METHOD.udp, portsPayload("udp", options.udp, encodeUdp));
-  if (options.name !== undefined) offers.set(METHOD.name, namePayload(options.name));
-  if (options.data !== undefined) offers.set(METHOD.data, bytesPayload("data", METHOD.data, options.data));
-  if (options.identity !== undefined) {
-    offers.set(METHOD.identity, bytesPayload("identity", METHOD.identity, options.identity));
-  }
   if (options.token !== undefined) offers.set(METHOD.token, tokenPayload(options.token));
-  const further = options.methods ?? new Map();
+  return offers;
+}
+
+/** What everybody sees; also what `update` may replace. @throws LektError `LEKT_OPTION` */
+export function publishedOffersOf(options: Published): Offers {
+  const offers = new Map<number, Uint8Array>();
+  const { tcp, udp, relay, name, data, identity, methods } = options;
+  if (relay) offers.set(METHOD.relay, EMPTY);
+  if (tcp !== undefined) offers.set(METHOD.tcp, portsPayload("tcp", tcp, encodeListeningPorts));
+  if (udp !== undefined) offers.set(METHOD.udp, portsPayload("udp", udp, encodeUdp));
+  if (name !== undefined) offers.set(METHOD.name, namePayload(name));
+  if (data !== undefined) offers.set(METHOD.data, bytesPayload("data", METHOD.data, data));
+  if (identity !== undefined) {
+    offers.set(METHOD.identity, bytesPayload("identity", METHOD.identity, identity));
+  }
+  const further = methods ?? new Map();
   if (!(Symbol.iterator in further)) throw badOption("methods", typeof further, "it is not a Map");
   for (const [index, payload] of further) addFurther(offers, index, payload);
   return offers;

@@ -7,6 +7,7 @@ import {
   payloadOf,
   type RosterAddress,
   rosterAddress,
+  toHex,
 } from "@lekt/protocol";
 import type { Offers } from "./offers.ts";
 
@@ -17,6 +18,8 @@ export interface OwnFacts {
   readonly asked: readonly number[];
   /** The address that the server told (spec/methods.md, 23). */
   readonly toldAddress: string | undefined;
+  /** The session that the server told, 16 hex digits. */
+  readonly toldSession: string | undefined;
   /** The address of this end of the connection. */
   readonly localAddress: string | undefined;
 }
@@ -33,8 +36,10 @@ export class OwnEntry {
   readonly #identity: Uint8Array | undefined;
   readonly #told: RosterAddress | undefined;
   readonly #local: RosterAddress | undefined;
+  readonly #session: string | undefined;
 
-  constructor({ offers, asked, toldAddress, localAddress }: OwnFacts) {
+  constructor({ offers, asked, toldAddress, toldSession, localAddress }: OwnFacts) {
+    this.#session = toldSession;
     this.#methods = asked
       .filter(isPublished)
       .map((index) => ({ index, payload: offers.get(index) as Uint8Array }))
@@ -42,6 +47,12 @@ export class OwnEntry {
     this.#identity = asked.includes(METHOD.identity) ? offers.get(METHOD.identity) : undefined;
     this.#told = toldAddress === undefined ? undefined : rosterAddress(toldAddress);
     this.#local = localAddress === undefined ? undefined : rosterAddress(localAddress);
+  }
+
+  /** Whether the object is this connection's; false also where that cannot be told. */
+  has(object: ClientObject): boolean {
+    const session = payloadOf(object, METHOD.session);
+    return session !== undefined && toHex(session) === this.#session;
   }
 
   /**
@@ -54,6 +65,7 @@ export class OwnEntry {
     const here = new Set<string>();
     const identical = new Set<string>();
     for (const [key, object] of objects) {
+      if (this.has(object)) return key;
       if (this.#hasIdentity(object)) identical.add(key);
       if (!this.#hasMethods(object)) continue;
       if (this.#told && hasAddress(object, this.#told)) return key;
@@ -76,11 +88,11 @@ export class OwnEntry {
     return identity !== undefined && equalBytes(identity, this.#identity);
   }
 
-  /** `ipv6` is the server's addition. */
+  /** `ipv6` and the session are the server's additions. */
   #hasMethods(object: ClientObject): boolean {
     let matched = 0;
     for (const { index, payload } of object.methods) {
-      if (index === METHOD.ipv6) continue;
+      if (index === METHOD.ipv6 || index === METHOD.session) continue;
       const own = this.#methods[matched++];
       if (own?.index !== index || !equalBytes(own.payload, payload)) return false;
     }

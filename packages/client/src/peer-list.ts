@@ -1,10 +1,10 @@
-import type { ClientObject, RosterChange } from "@lekt/protocol";
+import type { ClientObject, RosterChange, RosterEntry } from "@lekt/protocol";
 import type { OwnEntry } from "./own-entry.ts";
 import { type Peer, peerOf } from "./peer.ts";
 
 /** What happened to one peer. */
 export interface PeerEvent {
-  readonly type: "joined" | "left" | "stale" | "back";
+  readonly type: "joined" | "left" | "updated" | "stale" | "back";
   readonly peer: Peer;
 }
 
@@ -48,24 +48,55 @@ export class PeerList {
   apply(changes: readonly RosterChange[], own: OwnEntry | undefined, first: boolean): readonly PeerEvent[] {
     const touched = new Set<string>();
     const arrived = new Set<string>();
-    for (const { type, entry } of changes) {
+    const events: PeerEvent[] = [];
+    for (const change of changes) {
+      const { type, entry } = change;
       touched.add(entry.key);
+      if (type === "updated") {
+        touched.add(change.formerKey);
+        this.#update(change.formerKey, entry, own, events);
+        continue;
+      }
       if (type === "joined" || type === "back") arrived.add(entry.key);
       this.#count(type, entry);
     }
     this.#findSelf(own, first, arrived, touched);
-    const events: PeerEvent[] = [];
     for (const key of touched) this.#reconcile(key, events);
     if (events.length > 0) this.#cached = undefined;
     return events;
   }
 
-  #count(type: RosterChange["type"], { key, object, stale }: RosterChange["entry"]): void {
+  /** The same client under another key: its peer moves there, and keeps its id. */
+  #update(formerKey: string, entry: RosterEntry, own: OwnEntry | undefined, events: PeerEvent[]): void {
+    const former = this.#tally(formerKey, entry.object);
+    const tally = this.#tally(entry.key, entry.object);
+    former.live--;
+    tally.live++;
+    if (formerKey === this.#ownKey && own?.has(entry.object)) {
+      this.#ownKey = entry.key;
+      this.#self = peerOf((this.#self as Peer).id, entry.object, false);
+      return;
+    }
+    const at = former.peers.findLastIndex((peer) => !peer.stale);
+    if (at < 0) return;
+    const [before] = former.peers.splice(at, 1);
+    const peer = peerOf((before as Peer).id, entry.object, false);
+    tally.peers.push(peer);
+    this.#byId.set(peer.id, peer);
+    events.push({ type: "updated", peer });
+  }
+
+  #tally(key: string, object: ClientObject): Tally {
     let tally = this.#tallies.get(key);
     if (!tally) {
       tally = { object, live: 0, stale: 0, peers: [] };
       this.#tallies.set(key, tally);
     }
+    return tally;
+  }
+
+  #count(type: Exclude<RosterChange["type"], "updated">, { key, object, stale }: RosterEntry): void {
+    const tally = this.#tally(key, object);
     switch (type) {
       case "joined":
         tally.live++;

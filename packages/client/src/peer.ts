@@ -36,13 +36,14 @@ export interface Peer {
   readonly webrtc: boolean;
   /** Missing since a reconnect, and perhaps on its way back. */
   readonly stale: boolean;
-  /** All that the peer told, by index, unknown ones included; as bytes. */
+  /** All that the peer told, by index, unknown ones included; as bytes. Its session is the server's and not here. */
   readonly methods: ReadonlyMap<number, Uint8Array>;
 }
 
 /** A payload that cannot be read makes that one method useless, no more (spec 5.6.4). */
 export function peerOf(id: string, object: ClientObject, stale: boolean): Peer {
-  const methods = new Map(object.methods.map(({ index, payload }) => [index, payload]));
+  const told = object.methods.filter(({ index }) => index !== METHOD.session);
+  const methods = new Map(told.map(({ index, payload }) => [index, payload]));
   const decode = <T extends object>(index: number, decoder: (payload: Uint8Array) => T | string) => {
     const payload = methods.get(index);
     const decoded = payload && decoder(payload);

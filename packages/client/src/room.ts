@@ -1,5 +1,7 @@
 import { LektError, type RosterChange } from "@lekt/protocol";
+import type { RoomUpdate } from "./join-options.ts";
 import { Link } from "./link.ts";
+import { publishedOffersOf } from "./offers.ts";
 import type { OwnEntry } from "./own-entry.ts";
 import type { Peer } from "./peer.ts";
 import { PeerList } from "./peer-list.ts";
@@ -37,6 +39,13 @@ export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
    * @throws LektError `LEKT_CLOSED` where the room is closed already.
    */
   events(options?: { signal?: AbortSignal }): AsyncIterableIterator<RoomEvent>;
+  /**
+   * Replaces what the others see: only what is given, and only what was given to `join`. They get one `updated`.
+   * @returns false where it could not be told in place: the server does not take updates, or is not reached now.
+   * Then it is told on the next connection.
+   * @throws LektError `LEKT_OPTION`, and `LEKT_CLOSED` where the room is closed.
+   */
+  update(changes: RoomUpdate): boolean;
   /** Leaves at once. Resolves when the connection is closed. */
   close(): Promise<void>;
   /** Leaves in order: ends its side of the connection and waits, two seconds at most, for the server's. */
@@ -102,6 +111,11 @@ export class JoinedRoom implements Room {
 
   [Symbol.asyncIterator](): AsyncIterableIterator<RoomEvent> {
     return this.events();
+  }
+
+  update(changes: RoomUpdate): boolean {
+    if (this.#status.state === "closed") throw new LektError("LEKT_CLOSED", "The room is closed.");
+    return this.#link.update(publishedOffersOf(changes));
   }
 
   async close(): Promise<void> {

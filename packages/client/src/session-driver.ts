@@ -70,6 +70,14 @@ export class SessionDriver {
     this.#pump();
   }
 
+  /** Replaces a published payload. @returns false where the server does not take it in place. */
+  update(method: number, payload: Uint8Array): boolean {
+    if (this.#end) return false;
+    const taken = this.#session.update(method, payload);
+    this.#pump();
+    return taken;
+  }
+
   /** Closes at once. */
   stop(): void {
     this.#finish(new LektError("LEKT_CLOSED", "The room was closed."));

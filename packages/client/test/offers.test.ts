@@ -19,9 +19,11 @@ const fault = (options: unknown) => {
 };
 
 describe("what a client offers", () => {
-  test("nothing but hold and server where nothing was asked for", () => {
-    expect([...offered({}).keys()].sort()).toEqual([METHOD.hold, METHOD.server]);
-    expect([...offered({ holdMs: 0 }).keys()]).toEqual([METHOD.server]);
+  const always = [METHOD.server, METHOD.resume, METHOD.update, METHOD.session];
+
+  test("nothing but wishes to the server where nothing was asked for", () => {
+    expect([...offered({}).keys()].sort()).toEqual([METHOD.hold, ...always].sort());
+    expect([...offered({ holdMs: 0 }).keys()].sort()).toEqual(always.sort());
   });
 
   test("everything", () => {
@@ -56,6 +58,9 @@ describe("what a client offers", () => {
         [METHOD.watch, []],
         [METHOD.hold, [0, 0, 3, 0xe8]],
         [METHOD.server, []],
+        [METHOD.session, []],
+        [METHOD.resume, []],
+        [METHOD.update, []],
         [METHOD.webrtc, []],
         [40, [9]],
         [METHOD.network, [...encodeUtf8("café")]],

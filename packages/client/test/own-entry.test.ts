@@ -15,6 +15,7 @@ function find(facts: Partial<OwnFacts>, objects: readonly ClientObject[], earlie
     ]),
     asked: [METHOD.name, METHOD.hold],
     toldAddress: undefined,
+    toldSession: undefined,
     localAddress: undefined,
     ...facts,
   });

@@ -80,7 +80,13 @@ test("events tell all of the list, and the list is the roster but for oneself", 
 
 function ownAt(toldAddress: string): OwnEntry {
   const offers = new Map([[METHOD.name, encodeUtf8(ME)]]);
-  return new OwnEntry({ offers, asked: [METHOD.name], toldAddress, localAddress: undefined });
+  return new OwnEntry({
+    offers,
+    asked: [METHOD.name],
+    toldAddress,
+    toldSession: undefined,
+    localAddress: undefined,
+  });
 }
 
 function peerLike(object: ReturnType<typeof named>) {

@@ -19,7 +19,7 @@ class Subject {
     const offers = new Map([[METHOD.name, ME]]);
     const asked = [METHOD.name];
     this.#own = toldAddress
-      ? new OwnEntry({ offers, asked, toldAddress, localAddress: undefined })
+      ? new OwnEntry({ offers, asked, toldAddress, toldSession: undefined, localAddress: undefined })
       : undefined;
     this.#view.startOver();
     for (const object of roster) this.#view.added(object);

@@ -26,7 +26,7 @@ export class RoomLog {
 
   /** Lines about peers alone. */
   async peersUntil(line: string): Promise<readonly string[]> {
-    return (await this.until(line)).filter((text) => /^(joined|left|stale|back) /.test(text));
+    return (await this.until(line)).filter((text) => /^(joined|left|updated|stale|back) /.test(text));
   }
 }
 
@@ -36,6 +36,7 @@ function describe(event: RoomEvent): string {
       return event.status.error ? `${event.status.state} ${event.status.error.code}` : event.status.state;
     case "joined":
     case "left":
+    case "updated":
     case "stale":
     case "back":
       return `${event.type} ${event.peer.name}`;

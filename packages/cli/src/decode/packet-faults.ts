@@ -1,5 +1,5 @@
-import { describeMethod, METHOD, type MethodInfo, payloadOf } from "@lekt/protocol";
-import { describePayload } from "../payload-text.ts";
+import { describeMethod, isPublished, METHOD, type MethodInfo, payloadOf } from "@lekt/protocol";
+import { describePayload, type PayloadPlace } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 import type { Phase } from "./stream-kind.ts";
 
@@ -32,18 +32,18 @@ export class FaultFinder {
       case "response": {
         const why = this.#outOfTurn(packet.method);
         if (why !== undefined) return { offset: offset + 11, why };
-        return payloadFault({ index: packet.method, payload: packet.payload }, end);
+        return payloadFault({ index: packet.method, payload: packet.payload }, end, "response");
       }
       case "client": {
         const { object } = packet;
         if (object.ip === 0) {
           const payload = payloadOf(object, METHOD.server);
-          return payload && payloadFault({ index: METHOD.server, payload }, end, true);
+          return payload && payloadFault({ index: METHOD.server, payload }, end, "word");
         }
         let at = offset + 8;
         for (const method of object.methods) {
           at += 8 + method.payload.length;
-          const fault = payloadFault(method, at - 1);
+          const fault = payloadFault(method, at - 1, "object");
           if (fault) return fault;
         }
         return undefined;
@@ -53,9 +53,16 @@ export class FaultFinder {
     }
   }
 
+  /** Whether a response may replace a payload (spec 4.10); where the handshake is not known it may. */
+  #mayReplace(method: number): boolean {
+    const offered = this.#offered;
+    return isPublished(method) && (!offered || (offered.includes(METHOD.update) && offered.includes(method)));
+  }
+
   #outOfTurn(method: number): string | undefined {
     if (method === 0 && this.#inHeartbeats) return undefined;
     if (method === 0) return "a response for method 0, which is never asked about";
+    if (this.#inHeartbeats && this.#mayReplace(method)) return undefined;
     if (this.#inHeartbeats) return `a response for ${describeMethod(method)} in the heartbeat phase`;
     if (this.#offered && !this.#offered.includes(method)) {
       return `a response for ${describeMethod(method)}, which the handshake did not set`;
@@ -66,8 +73,8 @@ export class FaultFinder {
   }
 }
 
-function payloadFault(method: MethodInfo, end: number, fromServer = false): PacketFault | undefined {
-  const { fault } = describePayload(method.index, method.payload, fromServer);
+function payloadFault(method: MethodInfo, end: number, place: PayloadPlace): PacketFault | undefined {
+  const { fault } = describePayload(method.index, method.payload, place);
   if (fault === undefined) return undefined;
   return { offset: end, why: `the payload of ${describeMethod(method.index)}: ${fault}` };
 }

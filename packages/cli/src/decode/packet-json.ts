@@ -1,5 +1,5 @@
 import { formatIpv4, formatVersion, METHOD, type MethodInfo, methodDefinition, toHex } from "@lekt/protocol";
-import { describePayload, printableText } from "../payload-text.ts";
+import { describePayload, type PayloadPlace, printableText } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 import { isoTime } from "./packet-text.ts";
 
@@ -17,7 +17,7 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
     }
     case "response": {
       const info = { index: packet.method, payload: packet.payload };
-      return { version: formatVersion(packet.version), ...methodJson(info, false, showPrivate) };
+      return { version: formatVersion(packet.version), ...methodJson(info, "response", showPrivate) };
     }
     case "request":
       return { version: formatVersion(packet.version), index: packet.method, ...nameOf(packet.method) };
@@ -34,7 +34,7 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
       const { ip, methods } = packet.object;
       return {
         ip: formatIpv4(ip),
-        methods: methods.map((method) => methodJson(method, ip === 0, showPrivate)),
+        methods: methods.map((method) => methodJson(method, ip === 0 ? "word" : "object", showPrivate)),
       };
     }
     case "address":
@@ -42,12 +42,12 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
   }
 }
 
-function methodJson({ index, payload }: MethodInfo, fromServer: boolean, showPrivate: boolean) {
+function methodJson({ index, payload }: MethodInfo, place: PayloadPlace, showPrivate: boolean) {
   const name = nameOf(index);
   if (index === METHOD.token && !showPrivate) {
     return { index, ...name, payloadBytes: payload.length, hidden: true };
   }
-  const { value, fault } = describePayload(index, payload, fromServer);
+  const { value, fault } = describePayload(index, payload, place);
   const text = printableText(payload);
   return {
     index,

@@ -1,6 +1,6 @@
 import { describeMethod, formatIpv4, formatVersion, METHOD, type MethodInfo, safeText } from "@lekt/protocol";
 import type { Colors } from "../output.ts";
-import { describePayload } from "../payload-text.ts";
+import { describePayload, type PayloadPlace } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 
 export interface PacketTextOptions {
@@ -33,7 +33,7 @@ function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] 
     case "response": {
       if (packet.method === 0) return [line("response", "method 0: ignored")];
       const info = { index: packet.method, payload: packet.payload };
-      return [line("response", methodText(info, false, options))];
+      return [line("response", methodText(info, "response", options))];
     }
     case "heartbeat":
       return [line("heartbeat", timeText(packet.timestamp))];
@@ -55,20 +55,20 @@ function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] 
       ];
     case "client": {
       const { ip, methods } = packet.object;
-      const fromServer = ip === 0;
-      const who = fromServer ? line("  word", "from the server") : line("  client", formatIpv4(ip));
-      return [who, ...methods.map((method) => methodText(method, fromServer, options))];
+      const place = ip === 0 ? "word" : "object";
+      const who = place === "word" ? line("  word", "from the server") : line("  client", formatIpv4(ip));
+      return [who, ...methods.map((method) => methodText(method, place, options))];
     }
     case "address":
       return [line("  gone", formatIpv4(packet.ip))];
   }
 }
 
-function methodText({ index, payload }: MethodInfo, fromServer: boolean, options: PacketTextOptions): string {
+function methodText({ index, payload }: MethodInfo, place: PayloadPlace, options: PacketTextOptions): string {
   if (index === METHOD.token && !options.showPrivate) {
     return `${describeMethod(index)}: ${payload.length} bytes, hidden (--show-private shows them)`;
   }
-  const { text, fault } = describePayload(index, payload, fromServer);
+  const { text, fault } = describePayload(index, payload, place);
   return `${describeMethod(index)}: ${fault === undefined ? text : options.colors.red(text)}`;
 }
 

@@ -45,6 +45,9 @@ export class LiveStateKeeper {
         this.#since.delete(event.peer.id);
         this.#note(at, "left", `${peerName(event.peer)} left`);
         break;
+      case "updated":
+        this.#note(at, "changed", `${peerName(event.peer)} changed`);
+        break;
       case "stale":
         this.#note(at, "changed", `${peerName(event.peer)} is missing since the reconnect`);
         break;

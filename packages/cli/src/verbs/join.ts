@@ -1,5 +1,6 @@
+import { createInterface } from "node:readline";
 import { type JoinOptions, join as joinRoom, type Room } from "@lekt/client";
-import { encodeUtf8, LektError } from "@lekt/protocol";
+import { encodeUtf8, LektError, MAX_DATA_BYTES } from "@lekt/protocol";
 import { type Command, Option } from "commander";
 import {
   addClientFlags,
@@ -31,13 +32,14 @@ type JoinFlags = ClientFlags & {
 const EXAMPLES = `
 Everybody in the network sees what you tell of yourself, and your address. On a terminal the list is kept
 up to date; in a pipe, or with --json, every line is a JSON object: first "online" with all who are there,
-then "joined", "left", "stale", "back", "status", "server", "synced".
+then "joined", "left", "updated", "stale", "back", "status", "server", "synced".
 
 Examples:
   lekt join lekt://localhost --name ada
   lekt join lekt://example.org/friends --name ada --tcp 4000 --data "at the lake"
   lekt join lekt://localhost --watch --json | jq -r 'select(.event == "joined").peer.name'
   lekt join lekt://localhost --name sensor --method 33=00ff --wait-for-server
+  vmstat -n 5 | lekt join lekt://localhost --name sensor --data -      each line replaces the one before
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 2 wrong usage; 4 no server; 5 refused; 6 no LEKT server there.`;
 
@@ -52,9 +54,10 @@ export function addJoin(program: Command): void {
     .addOption(new Option("--udp <port>", "the same for streams over UDP").argParser(port))
     .option("--relay", "peers can reach you through the server's relay")
     .addOption(
-      new Option("--data <text>", "further text for everybody to see (up to 1024 bytes)").conflicts(
-        "dataFile",
-      ),
+      new Option(
+        "--data <text>",
+        "further text for everybody to see (up to 1024 bytes); -: each line of stdin replaces the one before",
+      ).conflicts("dataFile"),
     )
     .option("--data-file <file>", "the same, the bytes of a file")
     .addOption(
@@ -80,6 +83,7 @@ async function join(url: string, flags: JoinFlags): Promise<void> {
   const list = isLive ? await liveList(url, flags) : undefined;
   try {
     room = await joinRoom(url, { ...joinOptionsOf(flags), signal: stopping.signal });
+    if (flags.data === "-") void publishLines(room);
     if (list) list.show(room);
     else printEvents(room);
     await endOf(room);
@@ -124,7 +128,16 @@ function joinOptionsOf(flags: JoinFlags): JoinOptions {
 
 function dataOf({ data, dataFile }: JoinFlags): Uint8Array | undefined {
   if (dataFile !== undefined) return fileOfFlag("--data-file", dataFile);
+  if (data === "-") return new Uint8Array(0);
   return data === undefined ? undefined : encodeUtf8(data);
+}
+
+/** Each line of stdin becomes the data that the others see; what is too long for that is cut. */
+async function publishLines(room: Room): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    if (room.status.state === "closed") return;
+    room.update({ data: encodeUtf8(line).subarray(0, MAX_DATA_BYTES) });
+  }
 }
 
 /** Resolves when the room was closed by this program, rejects where it ended for another reason. */
