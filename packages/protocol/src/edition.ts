@@ -14,6 +14,7 @@ export interface EditionOptions extends UpdateLogOptions {
 /** Everybody who was there at one moment, encoded once for all newcomers. */
 export interface RosterSnapshot {
   readonly pages: readonly Uint8Array[];
+  /** Of its client objects. */
   readonly bytes: number;
   /** What happened from here on follows in the log. */
   readonly position: number;
@@ -69,7 +70,6 @@ export class Edition {
     }
     encodeUpdates("added", changes.added, timestamp, allocate);
     this.log.mark();
-    this.log.trim(nowMs);
   }
 
   /** Everybody who has been announced; cached. */
@@ -77,13 +77,16 @@ export class Edition {
     const cached = this.#snapshot;
     if (cached && this.#isFresh(cached, unixSeconds)) return cached;
     const objects: Uint8Array[] = [];
-    for (const member of members()) objects.push(member.encoded(this.withSessions));
-    const pages: Uint8Array[] = [];
     let bytes = 0;
+    for (const member of members()) {
+      const object = member.encoded(this.withSessions);
+      objects.push(object);
+      bytes += object.length;
+    }
+    const pages: Uint8Array[] = [];
     encodeUpdates("added", objects, BigInt(unixSeconds), (pageBytes) => {
       const page = this.#allocate(pageBytes);
       pages.push(page);
-      bytes += pageBytes;
       return page;
     });
     this.#snapshot = { pages, bytes, position: this.log.end, unixSeconds };

@@ -22,14 +22,14 @@ export interface RosterEntry {
   readonly stale: boolean;
 }
 
-export interface RosterChange {
-  /**
-   * `updated`: the same client publishes something else; `stale`: missing from a fresh roster; `back`: there
-   * again, the same; `left` also follows `stale`, after the grace.
-   */
-  readonly type: "joined" | "left" | "updated" | "stale" | "back";
-  readonly entry: RosterEntry;
-}
+export type RosterChange =
+  | {
+      /** `stale`: missing from a fresh roster; `back`: there again, the same; `left` also follows `stale`, after the grace. */
+      readonly type: "joined" | "left" | "stale" | "back";
+      readonly entry: RosterEntry;
+    }
+  /** The same client publishes something else; `formerKey` is what its key was. */
+  | { readonly type: "updated"; readonly entry: RosterEntry; readonly formerKey: string };
 
 interface MutableEntry {
   object: ClientObject;
@@ -269,11 +269,11 @@ class Candidates {
         this.#left.delete(entry);
         same.push(entry);
         const content = contentKey(object);
-        const isUpdate = entry.key !== content;
+        const formerKey = entry.key;
         entry.object = object;
         entry.key = content;
         entry.session = sessionKey(object);
-        if (isUpdate) changes.push({ type: "updated", entry });
+        if (formerKey !== content) changes.push({ type: "updated", entry, formerKey });
         return false;
       });
     }

@@ -120,6 +120,8 @@ export class Roster {
     this.#arrivals = [];
     this.#departed = [];
     this.#changed.clear();
+    this.#plain?.log.trim(nowMs);
+    this.#sessions?.log.trim(nowMs);
   }
 
   /** Everybody who has been announced, for newcomers among an edition's readers. */

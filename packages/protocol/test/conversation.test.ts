@@ -5,10 +5,11 @@ import { METHOD } from "../src/method-list.ts";
 import { encodeClientObject } from "../src/packets/client-object.ts";
 import { encodeListeningPorts } from "../src/payloads/endpoints.ts";
 import { encodeHold } from "../src/payloads/hold.ts";
-import { Roster, RosterMember } from "../src/roster.ts";
+import { RosterMember } from "../src/roster-member.ts";
 import { RosterView } from "../src/roster-view.ts";
 import { type Introduction, ServerSession, type ServerSessionEffect } from "../src/server-session.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
+import { EditionRoster } from "./edition-roster.ts";
 
 const UNIX = 1_774_483_200;
 const IP = 0xc000_0201;
@@ -20,7 +21,7 @@ class Conversation {
   readonly replies: number[] = [];
   readonly ended: ClientSessionEvent[] = [];
   readonly view = new RosterView();
-  readonly roster = new Roster();
+  readonly roster = new EditionRoster();
   readonly #client: ClientSession;
   readonly #server: ServerSession;
   readonly #upstream: number[] = [];
@@ -75,7 +76,7 @@ class Conversation {
       const hasNews = this.#position !== this.roster.log.end;
       if (!this.#server.replyDue(this.nowMs, hasNews)) break;
       if (this.#position === undefined) {
-        const { pages, position } = this.roster.snapshot(UNIX);
+        const { pages, position } = this.roster.snapshotNow(UNIX);
         for (const page of pages) this.#downstream.push(...page);
         this.#position = position;
       }
@@ -87,10 +88,11 @@ class Conversation {
 
   #effects(effects: readonly ServerSessionEffect[]): void {
     for (const effect of effects) {
+      if (effect.type === "updated") throw new Error("nobody asked for updates");
       if (effect.type !== "introduced") this.#downstream.push(...effect.bytes);
       else {
         this.introduction = effect.introduction;
-        this.roster.add(new RosterMember(IP, effect.introduction.object));
+        this.roster.add(new RosterMember(IP, effect.introduction.object, new Uint8Array(8)));
         this.roster.tick(this.nowMs, UNIX);
         this.#server.admit(this.nowMs);
         this.#effects(this.#server.takeEffects());
@@ -131,7 +133,9 @@ test("a client and a server, whatever the pieces and the pace, know the same in 
         if ("carry" in step) conversation.carry(step.carry, step.bytes);
         else if ("waitMs" in step) conversation.advance(step.waitMs);
         else if ("ip" in step) {
-          others.push(new RosterMember(step.ip, encodeClientObject({ ip: step.ip, methods: [] })));
+          others.push(
+            new RosterMember(step.ip, encodeClientObject({ ip: step.ip, methods: [] }), new Uint8Array(8)),
+          );
           conversation.roster.add(others.at(-1) as RosterMember);
         } else if (others.length > 0) {
           const [member] = others.splice(step.leaves % others.length, 1) as [RosterMember];
@@ -146,7 +150,7 @@ test("a client and a server, whatever the pieces and the pace, know the same in 
       expect(conversation.ended).toEqual([]);
       const { introduction } = conversation as { introduction: Introduction };
       expect(introduction.network).toBe(offers.has(METHOD.network) ? "jeux" : undefined);
-      const objects = [introduction.object, ...others.map((member) => member.object)];
+      const objects = [introduction.object, ...others.map((member) => member.encoded(false))];
       const keys = [...conversation.view.entries()].map((entry) => entry.key);
       expect(keys.sort()).toEqual(objects.map((object) => Buffer.from(object).toString("latin1")).sort());
       expect(conversation.replies.length).toBeGreaterThan(1);
@@ -162,7 +166,7 @@ test("with hold, an idle minute costs three heartbeats, and news comes within a 
   expect(conversation.replies).toEqual([1]);
   conversation.advance(60_000);
   expect(conversation.replies).toEqual([1, 0, 0]);
-  conversation.roster.add(new RosterMember(1, encodeClientObject({ ip: 1, methods: [] })));
+  conversation.roster.add(new RosterMember(1, encodeClientObject({ ip: 1, methods: [] }), new Uint8Array(8)));
   conversation.advance(20);
   expect(conversation.replies).toEqual([1, 0, 0, 1]);
 });
@@ -172,7 +176,7 @@ test("without hold, an idle minute costs six heartbeats, and news comes with the
   conversation.carryAll();
   conversation.advance(60_000);
   expect(conversation.replies).toEqual([1, 0, 0, 0, 0, 0, 0]);
-  conversation.roster.add(new RosterMember(1, encodeClientObject({ ip: 1, methods: [] })));
+  conversation.roster.add(new RosterMember(1, encodeClientObject({ ip: 1, methods: [] }), new Uint8Array(8)));
   conversation.advance(9_999);
   expect(conversation.view.size).toBe(1);
   conversation.advance(1);

@@ -1,18 +1,20 @@
+import { METHOD } from "../src/method-list.ts";
+import { payloadOf } from "../src/packets/client-object.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
-import type { Roster } from "../src/roster.ts";
 import type { RosterChange } from "../src/roster-view.ts";
 import { RosterView } from "../src/roster-view.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
+import type { EditionRoster } from "./edition-roster.ts";
 import { decodePieces } from "./stream-pieces.ts";
 
 /** A client of a roster without a connection in between: reads as a server would write for it. */
 export class RosterReader {
   readonly view = new RosterView();
   position: number | undefined;
-  readonly #roster: Roster;
+  readonly #roster: EditionRoster;
   readonly #decoder = new ServerPacketDecoder();
 
-  constructor(roster: Roster) {
+  constructor(roster: EditionRoster) {
     this.#roster = roster;
     this.#decoder.phase = "heartbeat";
   }
@@ -27,7 +29,7 @@ export class RosterReader {
    */
   read(nowMs: number, unixSeconds: number, shortBytes: number): readonly RosterChange[] | undefined {
     if (this.position === undefined) {
-      const snapshot = this.#roster.snapshot(unixSeconds);
+      const snapshot = this.#roster.snapshotNow(unixSeconds);
       this.position = snapshot.position;
       this.#apply(snapshot.pages);
     }
@@ -59,7 +61,11 @@ export class RosterReader {
     if (fault !== undefined || this.#decoder.insidePacket)
       throw new Error(`the roster wrote nonsense: ${fault}`);
     for (const packet of packets) {
-      if (packet.type === "client") this.view.added(packet.object);
+      if (packet.type === "client") {
+        const gone = packet.object.ip === 0 ? payloadOf(packet.object, METHOD.session) : undefined;
+        if (gone) this.view.gone(gone);
+        else this.view.added(packet.object);
+      }
       if (packet.type === "address") this.view.removed(packet.ip);
     }
   }

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { byteKey } from "../src/bytes.ts";
 import { encodeClientObject } from "../src/packets/client-object.ts";
-import { Roster, RosterMember, type RosterOptions } from "../src/roster.ts";
+import type { RosterOptions } from "../src/roster.ts";
+import { RosterMember } from "../src/roster-member.ts";
+import { EditionRoster } from "./edition-roster.ts";
 import { RosterReader } from "./roster-reader.ts";
 
 /** Few addresses and few payloads: shared addresses and twins are frequent. */
@@ -12,26 +14,33 @@ const step = fc.oneof(
     arbitrary: fc.record({ join: fc.record({ ip: fc.integer({ min: 1, max: 4 }), letter: fc.nat(2) }) }),
   },
   { weight: 4, arbitrary: fc.record({ leave: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ change: fc.nat(), letter: fc.nat(2) }) },
   { weight: 4, arbitrary: fc.record({ waitMs: fc.constantFrom(1, 5, 20, 60, 2_000, 61_000) }) },
   { weight: 4, arbitrary: fc.record({ read: fc.nat(), shortBytes: fc.constantFrom(0, 100, 1e6) }) },
   { weight: 1, arbitrary: fc.constant({ newReader: true as const }) },
 );
 
+function objectOf(ip: number, letter: number): Uint8Array {
+  return encodeClientObject({ ip, methods: [{ index: 21, payload: new Uint8Array(letter) }] });
+}
+
 function simulate(
   steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[],
-  options: RosterOptions,
+  options: Partial<RosterOptions>,
+  withSessions: boolean,
 ) {
-  const roster = new Roster({ tickMs: 20, gatherMs: 50, ...options });
+  const roster = new EditionRoster({ tickMs: 20, gatherMs: 50, ...options }, withSessions);
   const members: RosterMember[] = [];
   const readers = [new RosterReader(roster)];
   let nowMs = 1_000_000;
   let forgotten = 0;
+  let nextSession = 1;
   const unixSeconds = () => Math.floor(nowMs / 1_000);
-  const truth = () => members.map((member) => byteKey(member.object)).sort();
+  const truth = () => members.map((member) => byteKey(member.encoded(false))).sort();
 
   const read = (reader: RosterReader, shortBytes: number) => {
     // As a server: what a reply would have to wait for is encoded first.
-    if (roster.hasNewsAt(nowMs) && roster.nextTickMs <= nowMs) tick();
+    if (roster.hasNews(nowMs) && roster.nextTickMs <= nowMs) tick();
     if (reader.read(nowMs, unixSeconds(), shortBytes) === undefined) {
       forgotten++;
       reader.startOver();
@@ -54,13 +63,18 @@ function simulate(
   for (const step of steps) {
     if ("join" in step) {
       const { ip, letter } = step.join;
-      const object = encodeClientObject({ ip, methods: [{ index: 21, payload: new Uint8Array(letter) }] });
-      members.push(new RosterMember(ip, object));
+      const session = new Uint8Array(8);
+      new DataView(session.buffer).setUint32(4, nextSession++);
+      members.push(new RosterMember(ip, objectOf(ip, letter), session));
       roster.add(members.at(-1) as RosterMember);
     } else if ("leave" in step) {
       if (members.length === 0) continue;
       const [member] = members.splice(step.leave % members.length, 1) as [RosterMember];
       roster.remove(member, nowMs);
+    } else if ("change" in step) {
+      if (members.length === 0) continue;
+      const member = members[step.change % members.length] as RosterMember;
+      roster.change(member, objectOf(member.ip, step.letter), nowMs);
     } else if ("waitMs" in step) advance(step.waitMs);
     else if ("read" in step) read(readers[step.read % readers.length] as RosterReader, step.shortBytes);
     else readers.push(new RosterReader(roster));
@@ -74,14 +88,17 @@ function simulate(
 
 const steps = fc.array(step, { maxLength: 60 });
 
-test("every reader's roster is the true one whenever nothing waits to be encoded", () => {
-  fc.assert(
-    fc.property(steps, (steps) => {
-      expect(simulate(steps, {}).forgotten).toBe(0);
-    }),
-    { numRuns: 500 },
-  );
-});
+test.each([{ withSessions: false }, { withSessions: true }])(
+  "every reader's roster is the true one whenever nothing waits to be encoded: $withSessions",
+  ({ withSessions }) => {
+    fc.assert(
+      fc.property(steps, (steps) => {
+        expect(simulate(steps, {}, withSessions).forgotten).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  },
+);
 
 test("with a short past too: who fell behind it starts over", () => {
   let forgotten = 0;
@@ -89,8 +106,9 @@ test("with a short past too: who fell behind it starts over", () => {
     fc.property(
       steps,
       fc.constantFrom({ historyBytes: 0 }, { historyBytes: 1_536 }, { historyMs: 50 }),
-      (steps, options) => {
-        forgotten += simulate(steps, options).forgotten;
+      fc.boolean(),
+      (steps, options, withSessions) => {
+        forgotten += simulate(steps, options, withSessions).forgotten;
       },
     ),
     { numRuns: 300 },

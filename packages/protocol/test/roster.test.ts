@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { concatBytes } from "../src/bytes.ts";
 import { encodeClientObject } from "../src/packets/client-object.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
-import { Roster, RosterMember, type RosterOptions } from "../src/roster.ts";
+import type { RosterOptions } from "../src/roster.ts";
+import { RosterMember } from "../src/roster-member.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
+import { EditionRoster } from "./edition-roster.ts";
 import { RosterReader } from "./roster-reader.ts";
 import { decodePieces } from "./stream-pieces.ts";
 import { describePackets } from "./vector-packets.ts";
@@ -13,19 +15,19 @@ const UNIX = 1_774_483_200;
 
 function member(ip: number, payloadBytes = 0): RosterMember {
   const methods = payloadBytes === 0 ? [] : [{ index: 21, payload: new Uint8Array(payloadBytes) }];
-  return new RosterMember(ip, encodeClientObject({ ip, methods }));
+  return new RosterMember(ip, encodeClientObject({ ip, methods }), new Uint8Array(8));
 }
 
 /** A roster in which these have been announced, a while ago. */
-function rosterOf(members: readonly RosterMember[], options: RosterOptions = {}): Roster {
-  const roster = new Roster(options);
+function rosterOf(members: readonly RosterMember[], options: Partial<RosterOptions> = {}): EditionRoster {
+  const roster = new EditionRoster(options);
   for (const member of members) roster.add(member);
   roster.tick(NOW_MS - 10_000, UNIX - 10);
   return roster;
 }
 
 /** What the log says from `position` on: "A 0.0.0.1" and "R 0.0.0.1". */
-function said(roster: Roster, position: number): string[] {
+function said(roster: EditionRoster, position: number): string[] {
   const decoder = new ServerPacketDecoder();
   decoder.phase = "heartbeat";
   const { packets } = decodePieces<ServerPacket>(decoder, roster.log.read(position, 1e9) ?? []);
@@ -39,18 +41,18 @@ function said(roster: Roster, position: number): string[] {
 
 describe("when a tick is due", () => {
   test("never where nothing changed", () => {
-    expect(new Roster().nextTickMs).toBe(Number.POSITIVE_INFINITY);
+    expect(new EditionRoster().nextTickMs).toBe(Number.POSITIVE_INFINITY);
     expect(rosterOf([member(1)]).nextTickMs).toBe(Number.POSITIVE_INFINITY);
-    expect(rosterOf([]).hasNewsAt(Number.MAX_VALUE)).toBe(false);
+    expect(rosterOf([]).hasNews(Number.MAX_VALUE)).toBe(false);
   });
 
   test("at once after a quiet spell, then 20 ms apart", () => {
     const roster = rosterOf([member(1)]);
     roster.add(member(2));
     expect(roster.nextTickMs).toBeLessThanOrEqual(NOW_MS);
-    expect(roster.hasNewsAt(NOW_MS)).toBe(true);
+    expect(roster.hasNews(NOW_MS)).toBe(true);
     roster.tick(NOW_MS, UNIX);
-    expect(roster.hasNewsAt(NOW_MS)).toBe(false);
+    expect(roster.hasNews(NOW_MS)).toBe(false);
     roster.add(member(3));
     expect(roster.nextTickMs).toBe(NOW_MS + 20);
     const leaving = member(4);
@@ -90,7 +92,7 @@ describe("who comes and who goes", () => {
     roster.remove(brief, NOW_MS);
     roster.tick(NOW_MS, UNIX);
     expect(roster.log.end).toBe(position);
-    expect(roster.snapshot(UNIX).bytes).toBe(8);
+    expect(roster.snapshotNow(UNIX).bytes).toBe(8);
     expect(roster.size).toBe(1);
   });
 
@@ -101,7 +103,7 @@ describe("who comes and who goes", () => {
     roster.remove(first, NOW_MS);
     expect(roster.size).toBe(1);
     roster.tick(NOW_MS + 1_000, UNIX);
-    expect(roster.snapshot(UNIX).bytes).toBe(8);
+    expect(roster.snapshotNow(UNIX).bytes).toBe(8);
   });
 
   test("each change is encoded once, however many read it", () => {
@@ -138,12 +140,12 @@ describe("a shared address", () => {
     roster.remove(leaving, NOW_MS);
     expect(roster.nextTickMs).toBe(NOW_MS + waitsMs);
     if (waitsMs > 0) {
-      expect(roster.hasNewsAt(NOW_MS + waitsMs - 1)).toBe(false);
+      expect(roster.hasNews(NOW_MS + waitsMs - 1)).toBe(false);
       roster.tick(NOW_MS + waitsMs - 1, UNIX);
       expect(said(roster, position)).toEqual([]);
       expect(roster.nextTickMs).toBe(NOW_MS + waitsMs - 1 + 20);
     }
-    expect(roster.hasNewsAt(NOW_MS + waitsMs)).toBe(true);
+    expect(roster.hasNews(NOW_MS + waitsMs)).toBe(true);
     roster.tick(NOW_MS + waitsMs, UNIX);
     expect(said(roster, position)).toEqual(["R 0.0.0.1", ...new Array(others).fill("A 0.0.0.1")]);
     expect(roster.nextTickMs).toBe(Number.POSITIVE_INFINITY);
@@ -204,7 +206,7 @@ describe("a shared address", () => {
   test("a newcomer whose snapshot lies before a leave that waits is told of no one who left", () => {
     const members = [member(1, 1), member(1, 2), member(2)];
     const roster = rosterOf(members);
-    roster.snapshot(UNIX);
+    roster.snapshotNow(UNIX);
     roster.remove(members[0] as RosterMember, NOW_MS);
     const before = new RosterReader(roster);
     before.read(NOW_MS, UNIX, 1_000);
@@ -221,26 +223,26 @@ describe("snapshot", () => {
   test("is the same for all newcomers, and has who was announced", () => {
     const roster = rosterOf([member(1, 10), member(1, 20), member(2)]);
     roster.add(member(3));
-    const snapshot = roster.snapshot(UNIX);
-    expect(roster.snapshot(UNIX + 1)).toBe(snapshot);
+    const snapshot = roster.snapshotNow(UNIX);
+    expect(roster.snapshotNow(UNIX + 1)).toBe(snapshot);
     expect(snapshot.position).toBe(roster.log.end);
     expect(snapshot.bytes).toBe(26 + 36 + 8);
   });
 
   test("is renewed when it is older than a minute", () => {
     const roster = rosterOf([member(1)]);
-    const snapshot = roster.snapshot(UNIX);
-    expect(roster.snapshot(UNIX + 60)).toBe(snapshot);
-    expect(roster.snapshot(UNIX + 61)).not.toBe(snapshot);
+    const snapshot = roster.snapshotNow(UNIX);
+    expect(roster.snapshotNow(UNIX + 60)).toBe(snapshot);
+    expect(roster.snapshotNow(UNIX + 61)).not.toBe(snapshot);
   });
 
   test("is renewed when the log behind it is longer than half of it and 4,096 bytes", () => {
     const grow = (bytes: number) => {
       const roster = rosterOf([member(1, 984)]);
-      const snapshot = roster.snapshot(UNIX);
+      const snapshot = roster.snapshotNow(UNIX);
       expect(snapshot.bytes).toBe(1_000);
       roster.log.append(bytes, NOW_MS);
-      return roster.snapshot(UNIX) === snapshot;
+      return roster.snapshotNow(UNIX) === snapshot;
     };
     expect(grow(500 + 4_096)).toBe(true);
     expect(grow(500 + 4_097)).toBe(false);
@@ -248,11 +250,11 @@ describe("snapshot", () => {
 
   test("is renewed when the log behind it is forgotten", () => {
     const roster = rosterOf([member(1)], { historyBytes: 0 });
-    const snapshot = roster.snapshot(UNIX);
-    expect(roster.snapshot(UNIX)).toBe(snapshot);
+    const snapshot = roster.snapshotNow(UNIX);
+    expect(roster.snapshotNow(UNIX)).toBe(snapshot);
     roster.add(member(2));
     roster.tick(NOW_MS, UNIX);
-    const renewed = roster.snapshot(UNIX);
+    const renewed = roster.snapshotNow(UNIX);
     expect(renewed.position).toBe(roster.log.start);
     expect(roster.log.start).toBeGreaterThan(snapshot.position);
   });
@@ -265,7 +267,7 @@ describe("snapshot", () => {
       return new Uint8Array(bytes);
     };
     const roster = rosterOf(members, { allocate });
-    const { pages } = roster.snapshot(UNIX);
+    const { pages } = roster.snapshotNow(UNIX);
     for (const member of members) roster.remove(member, NOW_MS);
     roster.tick(NOW_MS, UNIX);
     expect(Math.max(...sizes, ...pages.map((page) => page.length))).toBeLessThanOrEqual(32_768);

@@ -145,7 +145,7 @@ describe("the rate of heartbeats", () => {
   test("40 at once are taken, one more is not", () => {
     const visit = admitted();
     expect(takenAtOnce(visit, 100)).toBe(40);
-    expect(visit.rejection).toBe("rate: more than 20 heartbeats a second");
+    expect(visit.rejection).toBe("rate: more than 20 heartbeats or updates a second");
   });
 
   test("so are 40 at once whatever fraction of a millisecond the clock shows", () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { WHEEL_STEP_MS } from "../src/deadline-wheel.ts";
 import { EventLog } from "../src/event-log.ts";
@@ -16,7 +17,11 @@ export class VirtualServer {
 
   constructor(options: ServerOptions = {}) {
     const resolved = resolveOptions(options);
-    const clock = { nowMs: () => this.nowMs, unixSeconds: () => this.unixSeconds };
+    const clock = {
+      nowMs: () => this.nowMs,
+      unixSeconds: () => this.unixSeconds,
+      random: (bytes: number) => randomBytes(bytes),
+    };
     this.heart = new Rendezvous(resolved, clock, new EventLog(options.logger as Logger | undefined));
   }
 
