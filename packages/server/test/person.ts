@@ -10,6 +10,12 @@ export interface Person {
   readonly watch?: boolean;
   /** It wants the server object. */
   readonly server?: boolean;
+  /** It wants sessions in objects. */
+  readonly session?: boolean;
+  /** The token to resume with. */
+  readonly resume?: Uint8Array;
+  /** It may replace what it publishes. */
+  readonly update?: boolean;
   /** So many bytes that everybody is shown, under a number for private use. */
   readonly bulkBytes?: number;
 }
@@ -26,6 +32,9 @@ export function offersOf(person: Person): Map<number, Uint8Array> {
   if (person.identity) offers.set(METHOD.identity, person.identity);
   if (person.holdMs !== undefined) offers.set(METHOD.hold, encodeHold(person.holdMs));
   if (person.server) offers.set(METHOD.server, new Uint8Array(0));
+  if (person.session) offers.set(METHOD.session, new Uint8Array(0));
+  if (person.resume) offers.set(METHOD.resume, person.resume);
+  if (person.update) offers.set(METHOD.update, new Uint8Array(0));
   if (person.watch) offers.set(METHOD.watch, new Uint8Array(0));
   if (person.bulkBytes !== undefined) offers.set(BULK_METHOD, new Uint8Array(person.bulkBytes));
   return offers;

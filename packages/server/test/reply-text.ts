@@ -5,10 +5,15 @@ import {
   METHOD,
   payloadOf,
   RosterView,
+  SESSION_BYTES,
   type ServerPacket,
+  toHex,
 } from "@lekt/protocol";
 
-/** A reply in short: `+alice` for a client that was added, `-10.0.0.1` for an address, `server {…}` for its word. */
+/**
+ * A reply in short: `+alice` for a client that was added, `-10.0.0.1` for an address, `server {…}`, `gone 2`
+ * (sessions) and `token 00ff…` for words of the server.
+ */
 export type ReplyText = readonly string[];
 
 /** All whole replies among the packets, and what has come of the next one. */
@@ -31,6 +36,8 @@ export function rosterOf(packets: readonly ServerPacket[]): string[] {
   const view = new RosterView();
   for (const packet of packets) {
     if (packet.type === "client" && packet.object.ip !== 0) view.added(packet.object);
+    else if (packet.type === "client")
+      view.gone(payloadOf(packet.object, METHOD.session) ?? new Uint8Array(0));
     else if (packet.type === "address") view.removed(packet.ip);
     else if (packet.type === "added" && packet.count === 0) view.commit(0);
   }
@@ -38,7 +45,12 @@ export function rosterOf(packets: readonly ServerPacket[]): string[] {
 }
 
 function textOf(object: ClientObject): string {
-  return object.ip === 0 ? `server ${textIn(object, METHOD.server)}` : `+${nameOf(object)}`;
+  if (object.ip !== 0) return `+${nameOf(object)}`;
+  const gone = payloadOf(object, METHOD.session);
+  if (gone) return `gone ${gone.length / SESSION_BYTES}`;
+  const token = payloadOf(object, METHOD.resume);
+  if (token) return `token ${toHex(token)}`;
+  return `server ${textIn(object, METHOD.server)}`;
 }
 
 function nameOf(object: ClientObject): string {
