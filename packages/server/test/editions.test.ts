@@ -169,6 +169,7 @@ describe.each([{ session: false }, { session: true }])(
         `token ${toHex(tokenOf(back))}`,
       ]);
       keeper.beat();
+      server.advance(50);
       expect(keeper.roster).toEqual(["bob", "keeper", "me"]);
     });
 
@@ -212,7 +213,7 @@ describe.each([{ session: false }, { session: true }])(
 
     test.each([
       ["what is longer than the whole", {}],
-      ["what is forgotten", { historyBytes: 32_768 }],
+      ["what is forgotten", { historyBytes: 65_536 }],
     ])("%s starts from empty", (_, options) => {
       const server = new VirtualServer(options);
       server.settled({ name: "alice" });
@@ -220,9 +221,10 @@ describe.each([{ session: false }, { session: true }])(
       const token = tokenOf(client);
       const keeper = server.settled({ name: "keeper", session });
       client.close();
-      for (let i = 0; i < 30; i++) {
+      for (let i = 0; i < 60; i++) {
         server.settled({ name: `n${i}`, bulkBytes: 2_000 }).close();
         keeper.beat();
+      server.advance(50);
       }
       server.settle();
       const back = server.settled({ name: "me", resume: token, session });
