@@ -224,7 +224,7 @@ describe.each([{ session: false }, { session: true }])(
       for (let i = 0; i < 60; i++) {
         server.settled({ name: `n${i}`, bulkBytes: 2_000 }).close();
         keeper.beat();
-      server.advance(50);
+        server.advance(50);
       }
       server.settle();
       const back = server.settled({ name: "me", resume: token, session });
