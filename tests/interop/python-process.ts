@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -50,12 +51,8 @@ export class PythonProcess {
 export async function runPython(
   program: string,
   args: readonly string[],
-): Promise<{ code: number; lastLine: string }> {
+): Promise<{ code: number | null; lastLine: string | undefined }> {
   const child = spawn("python3", [program, ...args], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-  let lastLine = "";
-  createInterface(child.stdout).on("line", (line) => {
-    lastLine = line;
-  });
-  await once(child, "close");
-  return { code: child.exitCode as number, lastLine };
+  const [output] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  return { code: child.exitCode, lastLine: output.trimEnd().split("\n").at(-1) };
 }
