@@ -251,7 +251,9 @@ export class ServerSession {
     const setup = this.#setup;
     const expected = setup?.asked[setup.answers.length];
     const isStray = method === 0 && this.phase === "heartbeat";
-    const replaced = this.#updatable?.find((known) => known.index === method);
+    // Before the zero request it is an answer too many (spec 4.6).
+    const updatable = this.phase === "heartbeat" ? this.#updatable : undefined;
+    const replaced = updatable?.find((known) => known.index === method);
     if (method !== expected && !isStray && !replaced) {
       throw new ProtocolError(
         "malformed",
