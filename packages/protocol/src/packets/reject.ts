@@ -31,8 +31,7 @@ export function encodeReject(word: RejectWord, text: string, version?: Version):
   return packet;
 }
 
-/** The word before the first ": " (spec 6.3). */
+/** The word that the message begins with, a colon and a space behind it (spec 6.1.3). */
 export function rejectWord(message: string): RejectWord | "unknown" {
-  const word = message.split(": ", 1)[0];
-  return REJECT_WORDS.find((known) => known === word) ?? "unknown";
+  return REJECT_WORDS.find((word) => message.startsWith(`${word}: `)) ?? "unknown";
 }
