@@ -75,7 +75,9 @@ export function formatLektUrl(url: Omit<LektUrl, "secure">): string {
 
 function parseAuthority(authority: string): { host: string; port: number } {
   const match = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(authority);
-  if (!match) throw new UrlFault("an IPv6 address stands in brackets: lekt://[2001:db8::1]:15358");
+  if (!match || parseIpv6(authority)) {
+    throw new UrlFault("an IPv6 address stands in brackets: lekt://[2001:db8::1]:15358");
+  }
   const name = match[1] as string;
   const host = name.startsWith("[") ? name.slice(1, -1) : name;
   if (host === "") throw new UrlFault("it names no host");
@@ -83,7 +85,7 @@ function parseAuthority(authority: string): { host: string; port: number } {
     if (!parseIpv6(host)) throw new UrlFault("what stands in brackets is no IPv6 address");
   } else if (/^[0-9.]+$/.test(host)) {
     if (parseIpv4(host) === undefined) throw new UrlFault("its host looks like an IPv4 address, but is none");
-  } else if (!/^[A-Za-z0-9._-]+$/.test(host) || host.length > 253 || /^\.|\.\./.test(host)) {
+  } else if (!/^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$/.test(host) || host.length > 253) {
     throw new UrlFault("its host is no name that DNS could know (international names are written as xn--…)");
   }
   return { host: host.toLowerCase(), port: parsePort(match[2]) };
