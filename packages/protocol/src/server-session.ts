@@ -250,8 +250,10 @@ export class ServerSession {
   #admitResponse(method: number, length: number): void {
     const setup = this.#setup;
     const expected = setup?.asked[setup.answers.length];
-    const isStray = method === 0 && this.phase === "heartbeat";
-    const replaced = this.#updatable?.find((known) => known.index === method);
+    const inHeartbeats = this.phase === "heartbeat";
+    const isStray = method === 0 && inHeartbeats;
+    // Before the zero request it is an answer too many (spec 4.6, 4.10).
+    const replaced = inHeartbeats ? this.#updatable?.find((known) => known.index === method) : undefined;
     if (method !== expected && !isStray && !replaced) {
       throw new ProtocolError(
         "malformed",
