@@ -221,9 +221,9 @@ export class ServerSession {
         break;
       case "response":
         if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });
-        // A stray answer for index 0 is ignored (spec 4.8).
-        else if (packet.method !== 0)
-          this.#update({ index: packet.method, payload: packet.payload }, nowMs, latenessMs);
+        // A stray answer for index 0 is ignored, but counted (spec 4.8).
+        else if (packet.method === 0) this.#charge(nowMs, latenessMs);
+        else this.#update({ index: packet.method, payload: packet.payload }, nowMs, latenessMs);
         break;
       case "heartbeat":
         this.#charge(nowMs, latenessMs);
