@@ -124,12 +124,15 @@ export class ClientSession {
 
   receive(bytes: Uint8Array, nowMs: number): void {
     if (this.#ended) return;
-    if (this.#replyOutstanding) this.#awaitReply(nowMs);
     try {
       this.#decoder.push(bytes);
-      for (let packet = this.#decoder.next(); packet && !this.#ended; packet = this.#decoder.next()) {
+      // A Reject is the last packet: nothing behind it is read (spec 6.2).
+      while (!this.#ended) {
+        const packet = this.#decoder.next();
+        if (!packet) break;
         this.#receivePacket(packet, nowMs);
       }
+      if (this.#replyOutstanding && !this.#ended) this.#awaitReply(nowMs);
     } catch (error) {
       if (!(error instanceof LektError)) throw error;
       this.#end(error);
@@ -153,7 +156,7 @@ export class ClientSession {
       );
     } else if (!this.#replyOutstanding) {
       this.#heartbeat(nowMs);
-    } else if (this.#endsSeen || this.#decoder.insidePacket || (this.#replies === 0 && !this.#replyHasNews)) {
+    } else if (this.#endsSeen || this.#decoder.insidePacket || this.#lacksFirstRoster) {
       this.#end(new LektError("LEKT_TIMEOUT", "The server stopped answering."));
     } else {
       // It sends no end of a reply: what came is whole (spec 5.18).
@@ -222,9 +225,15 @@ export class ClientSession {
     this.#send(encodeHeartbeat(BigInt(this.#options.unixSeconds())));
   }
 
-  /** How long may pass without a byte: longer for a server that is known to end its replies (spec 5.15, 5.18). */
+  /** The first roster has at least this client in it, unless it watches. */
+  get #lacksFirstRoster(): boolean {
+    return this.#replies === 0 && !this.#replyHasNews && !this.#asked.includes(METHOD.watch);
+  }
+
+  /** How long may pass without a byte, until the server counts as silent (spec 5.15) or the reply as whole (spec 5.18). */
   #awaitReply(nowMs: number): void {
-    this.deadlineMs = nowMs + (this.#endsSeen ? SILENT_INTERVALS : 1) * this.#intervalMs + this.#holdMs;
+    const isUnfinished = this.#endsSeen || this.#decoder.insidePacket;
+    this.deadlineMs = nowMs + (isUnfinished ? SILENT_INTERVALS : 1) * this.#intervalMs + this.#holdMs;
   }
 
   #endOfReply(nowMs: number): void {
@@ -241,8 +250,8 @@ export class ClientSession {
   }
 
   #nextHeartbeatDueMs(nowMs: number, hadNews: boolean): number {
-    if (this.#holdMs === 0) return Math.max(nowMs, this.#heartbeatMs + this.#intervalMs);
     const allowedMs = this.#nextHeartbeatMs - (HEARTBEAT_BURST - 1) * HEARTBEAT_SPACING_MS;
+    if (this.#holdMs === 0) return Math.max(nowMs, allowedMs, this.#heartbeatMs + this.#intervalMs);
     const tooEarly = !hadNews && nowMs - this.#heartbeatMs < this.#holdMs / 2;
     return Math.max(nowMs, allowedMs, tooEarly ? this.#heartbeatMs + EMPTY_REPLY_SPACING_MS : 0);
   }
