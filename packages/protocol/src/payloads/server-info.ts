@@ -33,7 +33,7 @@ export function decodeServerInfo(payload: Uint8Array): Partial<ServerInfo> | und
     info.you = typeof session === "string" ? { address, port, session } : { address, port };
   }
   const heartbeatSeconds = value["heartbeatSeconds"];
-  if (typeof heartbeatSeconds === "number" && heartbeatSeconds > 0 && heartbeatSeconds <= 86_400) {
+  if (typeof heartbeatSeconds === "number" && heartbeatSeconds >= 0.1 && heartbeatSeconds <= 86_400) {
     info.heartbeatSeconds = heartbeatSeconds;
   }
   const relay = value["relay"];
