@@ -77,7 +77,7 @@ export class ClientSession {
   #replies = 0;
   /** What this connection asked to resume with. */
   readonly #resumeToken: Uint8Array | undefined;
-  /** Whether the server has said where the first reply starts. */
+  /** Whether the server has said where the first reply starts, or has begun it without a word about that. */
   #startKnown = false;
   /** The token of the reply that is coming in; valid at its end. */
   #replyToken: Uint8Array | undefined;
@@ -181,12 +181,16 @@ export class ClientSession {
         break;
       case "client":
         if (packet.object.ip === 0) this.#wordFromServer(packet.object);
-        else this.#view.added(packet.object);
+        else {
+          this.#startKnown = true;
+          this.#view.added(packet.object);
+        }
         this.#replyHasNews = true;
         break;
       case "removed":
         break;
       case "address":
+        this.#startKnown = true;
         this.#view.removed(packet.ip);
         this.#replyHasNews = true;
         break;
@@ -259,7 +263,10 @@ export class ClientSession {
   /** Words of the server to this client (spec 5.13); unknown ones are ignored. */
   #wordFromServer(object: ClientObject): void {
     const gone = payloadOf(object, METHOD.session);
-    if (gone) this.#view.gone(gone);
+    if (gone) {
+      this.#startKnown = true;
+      this.#view.gone(gone);
+    }
     const token = payloadOf(object, METHOD.resume);
     if (token) this.#resumeWord(token);
     const payload = payloadOf(object, METHOD.server);
