@@ -64,6 +64,7 @@ export class RosterView {
   /** Stale entries by their key. All have the same grace, counted from the last fresh roster. */
   readonly #stale = new Map<string, MutableEntry[]>();
   #staleUntilMs = Number.POSITIVE_INFINITY;
+  #staleSize = 0;
   readonly #staged = new Map<number, StagedAddress>();
   /** Where the sessions are that the reply added; they count from its end on. */
   readonly #stagedSessions = new Map<string, number>();
@@ -200,6 +201,7 @@ export class RosterView {
       for (const entry of entries) changes.push({ type: "left", entry });
     }
     this.#stale.clear();
+    this.#staleSize = 0;
     return changes;
   }
 
@@ -212,6 +214,7 @@ export class RosterView {
       return newcomer;
     }
     if (same.length === 0) this.#stale.delete(newcomer.key);
+    this.#staleSize--;
     entry.object = object;
     entry.session = newcomer.session;
     entry.stale = false;
@@ -219,7 +222,13 @@ export class RosterView {
     return entry;
   }
 
+  /** Where there are as many stale ones as peers may be, it has left: each reconnect may bring a whole new roster. */
   #makeStale(entry: MutableEntry, changes: RosterChange[]): void {
+    if (this.#staleSize >= this.#maxPeers) {
+      changes.push({ type: "left", entry });
+      return;
+    }
+    this.#staleSize++;
     entry.stale = true;
     const same = this.#stale.get(entry.key);
     if (same) same.push(entry);
