@@ -147,8 +147,11 @@ class TcpServer implements LektServer {
       this.#late = { byMs: Math.max(0, byMs), atMs: nowMs };
     }
     this.#lastTurnMs = nowMs;
-    this.#heart.turn();
-    this.#schedule();
+    // What came while this process was late is read first: nobody was silent because nobody listened (spec 5.15).
+    setImmediate(() => {
+      this.#heart.turn();
+      this.#schedule();
+    });
   }
 
   /** By how much this process was late of late, the present moment included. */
