@@ -115,10 +115,11 @@ export class UpdateLog {
     return parts;
   }
 
-  /** Forgets what is older or more than the bounds allow. */
+  /** Forgets what is older or more than the bounds allow, but not the newest block: who knew all before can go on. */
   trim(nowMs: number): void {
     let forgotten = 0;
-    for (const block of this.#blocks) {
+    while (forgotten < this.#blocks.length - 1) {
+      const block = this.#blocks[forgotten] as Block;
       const tooOld = nowMs - block.lastAppendMs > this.#historyMs;
       if (!tooOld && this.#keptBytes <= this.#historyBytes) break;
       this.#keptBytes -= block.bytes.length;
