@@ -172,12 +172,12 @@ export class Rendezvous {
       visitor.link.destroy();
       return;
     }
-    if (visitor.blocked && !this.#replies.keepsPace(visitor)) {
+    if (visitor.isPaced && !this.#replies.keepsPace(visitor)) {
       this.#log.slowReader(visitor.link.address);
       visitor.link.destroy();
       return;
     }
-    if (!visitor.blocked) {
+    if (!visitor.isPaced) {
       session.onDeadline(nowMs);
       this.#carryOut(visitor, session.takeEffects());
       this.#replies.serve(visitor);

@@ -65,6 +65,8 @@ export class ReplyWriter {
     if (!visitor.blocked) return;
     visitor.blocked = false;
     visitor.pace.takenBytes += visitor.lastSliceBytes;
+    // A window spans the slices of one reply; who has taken all of it starts afresh with the next (spec 5.15.3).
+    if (!visitor.reply) visitor.pace = { sinceMs: Number.NEGATIVE_INFINITY, takenBytes: 0 };
     if (visitor.session.phase === "rejected") return;
     if (visitor.reply) this.#writeOn(visitor, visitor.reply);
     else if (visitor.finishesReply) this.#replied(visitor);
@@ -159,6 +161,8 @@ export class ReplyWriter {
   #replied(visitor: Visitor): void {
     visitor.finishesReply = false;
     visitor.session.replied(this.#surroundings.nowMs(), visitor.replyHasNews);
+    // A hold or a slow reader may have put the deadline further away than silence does now.
+    if (visitor.network) this.#events.deadlineMoved(visitor);
   }
 
   /** A word of the server to this one client (spec 5.13). */

@@ -52,10 +52,14 @@ export class Visitor implements Timed {
     this.session = session;
   }
 
+  /** Whether the reader's pace counts: a reply is being written. Handshake and setup have their own deadline. */
+  get isPaced(): boolean {
+    return this.blocked && this.session.phase === "heartbeat";
+  }
+
   /** While a reply is being written the session's own deadlines rest, and the reader's pace is watched. */
   get deadlineMs(): number {
-    const isWriting = this.blocked && this.session.phase !== "rejected";
-    return isWriting ? this.pace.sinceMs + SLOW_READER_WINDOW_MS : this.session.deadlineMs;
+    return this.isPaced ? this.pace.sinceMs + SLOW_READER_WINDOW_MS : this.session.deadlineMs;
   }
 }
 
