@@ -140,7 +140,7 @@ export class Rendezvous {
       const { roster } = network;
       if (roster.nextTickMs <= nowMs) {
         roster.tick(nowMs, unixSeconds);
-        for (const visitor of network.waiting) this.#replies.serve(visitor);
+        for (const visitor of network.waiting) this.#replies.serve(visitor, true);
       }
       if (roster.nextTickMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
       this.#nextTickMs = Math.min(this.#nextTickMs, roster.nextTickMs);

@@ -38,14 +38,17 @@ export class ReplyWriter {
     this.#events = events;
   }
 
-  /** Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends. */
-  serve(visitor: Visitor): void {
+  /**
+   * Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends.
+   * @param ticked the network has just ticked: what changes while its readers are answered is for their next reply.
+   */
+  serve(visitor: Visitor, ticked = false): void {
     const { session, network, edition } = visitor;
     if (!network || !edition) return;
     const nowMs = this.#surroundings.nowMs();
     while (session.pendingReplies > 0 && !visitor.blocked) {
       const { roster } = network;
-      if (roster.hasNewsAt(nowMs, edition.withSessions)) {
+      if (!ticked && roster.hasNewsAt(nowMs, edition.withSessions)) {
         network.waiting.add(visitor);
         return;
       }
