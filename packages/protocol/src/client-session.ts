@@ -83,7 +83,7 @@ export class ClientSession {
   #replyToken: Uint8Array | undefined;
   /** The current reply has brought something. */
   #replyHasNews = false;
-  /** Whether this server marks the end of a reply (spec 5.18). */
+  /** Whether this server is known to mark the end of a reply (spec 5.18): it has done so, or it resumes. */
   #endsSeen = false;
 
   /** The connection stands: the handshake is the first `send`. */
@@ -216,6 +216,8 @@ export class ClientSession {
   #ready(nowMs: number): void {
     const hold = this.#asked.includes(METHOD.hold) ? this.#offers.get(METHOD.hold) : undefined;
     this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
+    // What is resumed begins with a word and ends with one: a reply that was late must not be taken for an empty one.
+    this.#endsSeen = this.#asked.includes(METHOD.resume);
     this.#events.push({ type: "ready", version: this.#version as Version, asked: [...this.#asked] });
     this.#heartbeat(nowMs);
   }
