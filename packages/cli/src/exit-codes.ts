@@ -37,10 +37,7 @@ export const OUTCOMES: Readonly<Record<LektErrorCode, Outcome>> = {
   LEKT_URL: { exitCode: EXIT.usage, hint: "An example: lekt://localhost:15358/my-network" },
   LEKT_OPTION: { exitCode: EXIT.usage },
   LEKT_CONNECT: { exitCode: EXIT.noServer },
-  LEKT_NOT_LEKT: {
-    exitCode: EXIT.notLekt,
-    hint: "Check the port: another service seems to be on it.",
-  },
+  LEKT_NOT_LEKT: { exitCode: EXIT.notLekt },
   LEKT_VERSION: {
     exitCode: EXIT.notLekt,
     hint: "Use a lekt of the server's major version.",

@@ -1,6 +1,7 @@
 import {
   LektError,
   type LektUrl,
+  METHOD,
   type RosterChange,
   RosterView,
   type ServerInfo,
@@ -137,7 +138,7 @@ export class Link {
 
   async #converse(url: LektUrl, offers: OwnFacts["offers"], stream: ByteStream): Promise<ConnectionEnd> {
     const { host, port } = url;
-    const { heartbeatIntervalMs, setupTimeoutMs, watch } = this.#settings;
+    const { heartbeatIntervalMs, setupTimeoutMs } = this.#settings;
     const address = hostPort(stream.remoteAddress ?? host, stream.remotePort ?? port);
     const localAddress = stream.localAddress;
     let facts: ServerFacts | undefined;
@@ -157,7 +158,8 @@ export class Link {
         this.#hooks.onServer(facts);
       },
       onChanges: (changes, first) => {
-        if (first && !watch)
+        // A server that knows nothing of watching shows everybody.
+        if (first && !asked.includes(METHOD.watch))
           own = new OwnEntry({
             offers,
             asked,

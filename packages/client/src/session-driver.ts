@@ -73,7 +73,7 @@ export class SessionDriver {
   /** Replaces a published payload. @returns false where the server does not take it in place. */
   update(method: number, payload: Uint8Array): boolean {
     if (this.#end) return false;
-    const taken = this.#session.update(method, payload);
+    const taken = this.#session.update(method, payload, performance.now());
     this.#pump();
     return taken;
   }

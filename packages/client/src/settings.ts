@@ -9,7 +9,6 @@ import { usableUrl } from "./usable-url.ts";
 export interface Settings {
   readonly home: LektUrl;
   readonly offers: Offers;
-  readonly watch: boolean;
   readonly allowInsecureToken: boolean;
   readonly waitForServer: boolean;
   readonly heartbeatIntervalMs: number;
@@ -46,7 +45,6 @@ export function settingsOf(url: string, options: JoinOptions): Settings {
   return {
     home: usableUrl(String(url)),
     offers: offersOf(options, holdMs),
-    watch: options.watch ?? false,
     allowInsecureToken: options.allowInsecureToken ?? false,
     waitForServer: options.waitForServer ?? false,
     heartbeatIntervalMs: number("heartbeatIntervalMs", 1),

@@ -83,6 +83,17 @@ describe("joining", () => {
     expect(room.peers).toHaveLength(1);
   });
 
+  test("a watcher on a server that knows nothing of watching is seen, and no peer of itself", async () => {
+    const server = await serve(async (client) => {
+      const { object } = await client.setup((method) => method !== METHOD.watch);
+      await client.heartbeat();
+      client.reply({ added: [object] });
+    });
+    await using room = await join(server.url, { watch: true, name: "looker" });
+    expect(room.peers).toEqual([]);
+    expect(room.self?.name).toBe("looker");
+  });
+
   test("identical twins: one of them is oneself", async () => {
     const server = await serve(async (client) => {
       const { object } = await client.setup();

@@ -58,8 +58,10 @@ const NO_EVENTS: readonly ClientSessionEvent[] = [];
 
 /** One connection's session on the client: bytes and the time in, events and the next deadline out. */
 export class ClientSession {
-  /** When `onDeadline` is due. */
-  deadlineMs: number;
+  /** What is waited for: the end of the setup, a reply, or the time of the next heartbeat. */
+  #waitUntilMs: number;
+  /** Replaced payloads that are not sent yet, the latest of each method. */
+  readonly #unsentUpdates = new Map<number, Uint8Array>();
   readonly #options: ClientSessionOptions;
   readonly #decoder: ServerPacketDecoder;
   readonly #view: RosterView;
@@ -83,7 +85,7 @@ export class ClientSession {
   #replyToken: Uint8Array | undefined;
   /** The current reply has brought something. */
   #replyHasNews = false;
-  /** Whether this server marks the end of a reply (spec 5.18). */
+  /** Whether this server is known to mark the end of a reply (spec 5.18): it has done so, or it resumes. */
   #endsSeen = false;
 
   /** The connection stands: the handshake is the first `send`. */
@@ -98,20 +100,27 @@ export class ClientSession {
     this.#view.startOver();
     this.#decoder = new ServerPacketDecoder(options);
     this.#intervalMs = options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS;
-    this.deadlineMs = nowMs + (options.setupTimeoutMs ?? SETUP_TIMEOUT_MS);
+    this.#waitUntilMs = nowMs + (options.setupTimeoutMs ?? SETUP_TIMEOUT_MS);
     const known = Math.max(0, ...this.#offers.keys());
     this.#send(encodeHandshake(known, this.#offers.keys()));
   }
 
+  /** When `onDeadline` is due. */
+  get deadlineMs(): number {
+    return this.#unsentUpdates.size > 0 ? Math.min(this.#waitUntilMs, this.#allowedMs) : this.#waitUntilMs;
+  }
+
   /**
-   * Replaces a payload that this client published (spec 4.10).
+   * Replaces a payload that this client published (spec 4.10). What is replaced faster than a server allows
+   * (spec 5.14) waits, and only the latest is sent.
    * @returns false where the server does not take updates, or not of this method, or setup is not over.
    */
-  update(method: number, payload: Uint8Array): boolean {
+  update(method: number, payload: Uint8Array, nowMs: number): boolean {
     const isTaken = [METHOD.update, method].every((index) => this.#asked.includes(index));
     if (this.#ended || this.#decoder.phase !== "heartbeat" || !isTaken || !isPublished(method)) return false;
     this.#offers.set(method, payload);
-    this.#send(encodeResponse(method, payload));
+    this.#unsentUpdates.set(method, payload);
+    this.#sendUpdates(nowMs);
     return true;
   }
 
@@ -149,7 +158,9 @@ export class ClientSession {
   }
 
   onDeadline(nowMs: number): void {
-    if (this.#ended || nowMs < this.deadlineMs) return;
+    if (this.#ended) return;
+    this.#sendUpdates(nowMs);
+    if (nowMs < this.#waitUntilMs) return;
     if (this.#decoder.phase !== "heartbeat") {
       this.#end(
         new LektError("LEKT_TIMEOUT", `The server did not finish the ${this.#decoder.phase} in time.`),
@@ -216,13 +227,33 @@ export class ClientSession {
   #ready(nowMs: number): void {
     const hold = this.#asked.includes(METHOD.hold) ? this.#offers.get(METHOD.hold) : undefined;
     this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
+    // What is resumed begins with a word and ends with one: a reply that was late must not be taken for an empty one.
+    this.#endsSeen = this.#asked.includes(METHOD.resume);
     this.#events.push({ type: "ready", version: this.#version as Version, asked: [...this.#asked] });
     this.#heartbeat(nowMs);
   }
 
+  /** When the next heartbeat or update may be sent: both draw on one allowance (spec 5.14). */
+  get #allowedMs(): number {
+    return this.#nextHeartbeatMs - (HEARTBEAT_BURST - 1) * HEARTBEAT_SPACING_MS;
+  }
+
+  #charge(nowMs: number): void {
+    this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + HEARTBEAT_SPACING_MS;
+  }
+
+  #sendUpdates(nowMs: number): void {
+    for (const [method, payload] of this.#unsentUpdates) {
+      if (nowMs < this.#allowedMs) return;
+      this.#unsentUpdates.delete(method);
+      this.#charge(nowMs);
+      this.#send(encodeResponse(method, payload));
+    }
+  }
+
   #heartbeat(nowMs: number): void {
     this.#heartbeatMs = nowMs;
-    this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + HEARTBEAT_SPACING_MS;
+    this.#charge(nowMs);
     this.#replyOutstanding = true;
     this.#replyHasNews = false;
     this.#awaitReply(nowMs);
@@ -237,7 +268,7 @@ export class ClientSession {
   /** How long may pass without a byte, until the server counts as silent (spec 5.15) or the reply as whole (spec 5.18). */
   #awaitReply(nowMs: number): void {
     const isUnfinished = this.#endsSeen || this.#decoder.insidePacket;
-    this.deadlineMs = nowMs + (isUnfinished ? SILENT_INTERVALS : 1) * this.#intervalMs + this.#holdMs;
+    this.#waitUntilMs = nowMs + (isUnfinished ? SILENT_INTERVALS : 1) * this.#intervalMs + this.#holdMs;
   }
 
   #endOfReply(nowMs: number): void {
@@ -249,12 +280,12 @@ export class ClientSession {
     this.#replyOutstanding = false;
     this.#replyHasNews = false;
     this.#events.push({ type: "reply", changes, first: this.#replies++ === 0 });
-    this.deadlineMs = this.#nextHeartbeatDueMs(nowMs, hadNews);
-    if (this.deadlineMs <= nowMs) this.#heartbeat(nowMs);
+    this.#waitUntilMs = this.#nextHeartbeatDueMs(nowMs, hadNews);
+    if (this.#waitUntilMs <= nowMs) this.#heartbeat(nowMs);
   }
 
   #nextHeartbeatDueMs(nowMs: number, hadNews: boolean): number {
-    const allowedMs = this.#nextHeartbeatMs - (HEARTBEAT_BURST - 1) * HEARTBEAT_SPACING_MS;
+    const allowedMs = this.#allowedMs;
     if (this.#holdMs === 0) return Math.max(nowMs, allowedMs, this.#heartbeatMs + this.#intervalMs);
     const tooEarly = !hadNews && nowMs - this.#heartbeatMs < this.#holdMs / 2;
     return Math.max(nowMs, allowedMs, tooEarly ? this.#heartbeatMs + EMPTY_REPLY_SPACING_MS : 0);
@@ -292,7 +323,8 @@ export class ClientSession {
 
   #end(error: LektError, reject?: { word: RejectWord | "unknown"; text: string }): void {
     this.#ended = true;
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#unsentUpdates.clear();
+    this.#waitUntilMs = Number.POSITIVE_INFINITY;
     this.#events.push({ type: "ended", error, ...reject });
   }
 

@@ -126,5 +126,6 @@ class UrlFault extends Error {}
 /** Without fragment and user, which may hold secrets, and not too long. */
 function quote(text: string): string {
   const shown = safeText(text.replace(/#.*$/s, "").replace(/\/\/[^/]*@/, "//…@"));
-  return `"${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}"`;
+  const characters = [...shown];
+  return `"${characters.length > 100 ? `${characters.slice(0, 100).join("")}…` : shown}"`;
 }

@@ -64,7 +64,10 @@ export class RosterView {
   /** Stale entries by their key. All have the same grace, counted from the last fresh roster. */
   readonly #stale = new Map<string, MutableEntry[]>();
   #staleUntilMs = Number.POSITIVE_INFINITY;
+  #staleSize = 0;
   readonly #staged = new Map<number, StagedAddress>();
+  /** Where the sessions are that the reply added; they count from its end on. */
+  readonly #stagedSessions = new Map<string, number>();
   #stagedSize = 0;
   #fromEmpty = true;
   /** What a server said this roster can be resumed with (spec 5.19); kept here because it belongs to it. */
@@ -89,6 +92,7 @@ export class RosterView {
   /** A new connection: its first reply brings the whole roster (spec 5.3). An unfinished reply is forgotten (spec 5.4). */
   startOver(): void {
     this.#staged.clear();
+    this.#stagedSessions.clear();
     this.#fromEmpty = true;
     this.#stagedSize = 0;
   }
@@ -108,7 +112,7 @@ export class RosterView {
   added(object: ClientObject): void {
     this.#stage(object.ip).added.push(object);
     const session = sessionKey(object);
-    if (session !== undefined) this.#addressOfSession.set(session, object.ip);
+    if (session !== undefined) this.#stagedSessions.set(session, object.ip);
     this.#stagedSize++;
     if (this.#stagedSize <= this.#maxPeers) return;
     throw new LektError(
@@ -123,15 +127,17 @@ export class RosterView {
     const staged = this.#stage(ip);
     this.#stagedSize -= staged.added.length + staged.kept.length;
     staged.removed.push(...staged.kept);
+    this.#forgetStaged(staged.added);
     staged.kept = [];
     staged.added = [];
+    this.#unstage(ip, staged);
   }
 
   /** A word about sessions that are gone, 8 bytes each (spec 5.8). Unknown ones are none of this client's business. */
   gone(sessions: Uint8Array): void {
     for (let at = 0; at + SESSION_BYTES <= sessions.length; at += SESSION_BYTES) {
       const session = byteKey(sessions.subarray(at, at + SESSION_BYTES));
-      const ip = this.#addressOfSession.get(session);
+      const ip = this.#stagedSessions.get(session) ?? this.#addressOfSession.get(session);
       if (ip === undefined || (this.#fromEmpty && !this.#staged.has(ip))) continue;
       const staged = this.#stage(ip);
       const entry = staged.kept.find((known) => known.session === session);
@@ -142,7 +148,9 @@ export class RosterView {
       } else {
         const before = staged.added.length;
         staged.added = staged.added.filter((object) => sessionKey(object) !== session);
+        this.#stagedSessions.delete(session);
         this.#stagedSize -= before - staged.added.length;
+        this.#unstage(ip, staged);
       }
     }
   }
@@ -171,6 +179,8 @@ export class RosterView {
       }
     }
     if (this.#fromEmpty) this.#staleUntilMs = nowMs + this.#staleGraceMs;
+    for (const [session, ip] of this.#stagedSessions) this.#addressOfSession.set(session, ip);
+    this.#stagedSessions.clear();
     this.#forgetSessions();
     this.#staged.clear();
     this.#fromEmpty = false;
@@ -191,6 +201,7 @@ export class RosterView {
       for (const entry of entries) changes.push({ type: "left", entry });
     }
     this.#stale.clear();
+    this.#staleSize = 0;
     return changes;
   }
 
@@ -203,6 +214,7 @@ export class RosterView {
       return newcomer;
     }
     if (same.length === 0) this.#stale.delete(newcomer.key);
+    this.#staleSize--;
     entry.object = object;
     entry.session = newcomer.session;
     entry.stale = false;
@@ -210,7 +222,13 @@ export class RosterView {
     return entry;
   }
 
+  /** Where there are as many stale ones as peers may be, it has left: each reconnect may bring a whole new roster. */
   #makeStale(entry: MutableEntry, changes: RosterChange[]): void {
+    if (this.#staleSize >= this.#maxPeers) {
+      changes.push({ type: "left", entry });
+      return;
+    }
+    this.#staleSize++;
     entry.stale = true;
     const same = this.#stale.get(entry.key);
     if (same) same.push(entry);
@@ -225,6 +243,18 @@ export class RosterView {
       this.#staged.set(ip, staged);
     }
     return staged;
+  }
+
+  /** Who came and went within a reply leaves nothing behind, however long the reply is. */
+  #unstage(ip: number, { kept, removed, added }: StagedAddress): void {
+    if (kept.length + removed.length + added.length === 0) this.#staged.delete(ip);
+  }
+
+  #forgetStaged(objects: readonly ClientObject[]): void {
+    for (const object of objects) {
+      const session = sessionKey(object);
+      if (session !== undefined) this.#stagedSessions.delete(session);
+    }
   }
 
   /** Drops what is known of sessions that are nowhere any more. */

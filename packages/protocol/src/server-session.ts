@@ -193,6 +193,7 @@ export class ServerSession {
    * news came too often), `deadlineMs` says when to ask again (spec 5.17).
    */
   replyDue(nowMs: number, hasNews: boolean): boolean {
+    if (this.pendingReplies === 0) return false;
     if (this.#holdMs === 0 || this.pendingReplies > 1) return true;
     if (hasNews) {
       const allowedMs = this.#nextNewsMs - (NEWS_BURST - 1) * NEWS_SPACING_MS;
@@ -208,6 +209,8 @@ export class ServerSession {
 
   /** A reply was written whole. */
   replied(nowMs: number, hadNews: boolean): void {
+    // The session may have ended while the reply was being written.
+    if (this.pendingReplies === 0) return;
     this.pendingReplies--;
     this.#heldUntilMs = undefined;
     if (hadNews) this.#nextNewsMs = Math.max(this.#nextNewsMs, nowMs) + NEWS_SPACING_MS;
@@ -250,10 +253,10 @@ export class ServerSession {
   #admitResponse(method: number, length: number): void {
     const setup = this.#setup;
     const expected = setup?.asked[setup.answers.length];
-    const isStray = method === 0 && this.phase === "heartbeat";
-    // Before the zero request it is an answer too many (spec 4.6).
-    const updatable = this.phase === "heartbeat" ? this.#updatable : undefined;
-    const replaced = updatable?.find((known) => known.index === method);
+    const inHeartbeats = this.phase === "heartbeat";
+    const isStray = method === 0 && inHeartbeats;
+    // Before the zero request it is an answer too many (spec 4.6, 4.10).
+    const replaced = inHeartbeats ? this.#updatable?.find((known) => known.index === method) : undefined;
     if (method !== expected && !isStray && !replaced) {
       throw new ProtocolError(
         "malformed",

@@ -170,7 +170,7 @@ describe("update (spec 4.10)", () => {
   test("sends a response where the server asked for both, and is no heartbeat", () => {
     const visit = ready({ offers });
     const { heartbeats } = visit;
-    expect(visit.session.update(METHOD.name, ann)).toBe(true);
+    expect(visit.session.update(METHOD.name, ann, 0)).toBe(true);
     expect(visit.packets.at(-1)).toMatchObject({ type: "response", method: METHOD.name, payload: ann });
     expect(visit.heartbeats).toBe(heartbeats);
   });
@@ -184,7 +184,7 @@ describe("update (spec 4.10)", () => {
     const visit = new ClientVisit({ offers });
     visit.receive(concatBytes([encodeAccept(), ...[...asked, 0].map((index) => encodeRequest(index))]));
     const before = visit.packets.length;
-    expect(visit.session.update(method, ann)).toBe(false);
+    expect(visit.session.update(method, ann, 0)).toBe(false);
     expect(visit.packets).toHaveLength(before);
   });
 
@@ -192,15 +192,32 @@ describe("update (spec 4.10)", () => {
     const early = new ClientVisit({ offers }).receive(
       concatBytes([encodeAccept(), ...[20, 28].map((index) => encodeRequest(index))]),
     );
-    expect(early.session.update(METHOD.name, ann)).toBe(false);
+    expect(early.session.update(METHOD.name, ann, 0)).toBe(false);
     const late = ready({ offers });
     late.session.disconnected();
-    expect(late.session.update(METHOD.name, ann)).toBe(false);
+    expect(late.session.update(METHOD.name, ann, 0)).toBe(false);
     expect(late.packets.filter(({ type }) => type === "response")).toHaveLength(3);
   });
 
+  test("faster than a server allows waits, and only the latest is sent", () => {
+    const visit = ready({ offers });
+    const sent = () =>
+      visit.packets.flatMap((packet) => (packet.type === "response" ? [packet.payload] : [])).slice(3);
+    for (let i = 0; i < 200; i++)
+      expect(visit.session.update(METHOD.name, Uint8Array.of(65, i), 0)).toBe(true);
+    const atOnce = sent().length;
+    // With the heartbeat that is out, what a server takes at once.
+    expect(atOnce).toBeGreaterThan(10);
+    expect(atOnce).toBeLessThan(40);
+    expect(visit.session.deadlineMs).toBeLessThanOrEqual(100);
+    visit.session.onDeadline(visit.session.deadlineMs);
+    expect(sent()).toHaveLength(atOnce + 1);
+    expect(sent().at(-1)).toEqual(Uint8Array.of(65, 199));
+    expect(visit.session.deadlineMs).toBeGreaterThan(1_000);
+  });
+
   test("is of this session alone: the offers of its maker stay as they were", () => {
-    ready({ offers }).session.update(METHOD.name, ann);
+    ready({ offers }).session.update(METHOD.name, ann, 0);
     expect(offers.get(METHOD.name)).toEqual(encodeUtf8("zoë"));
   });
 });

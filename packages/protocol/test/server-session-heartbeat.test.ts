@@ -58,12 +58,15 @@ describe("replies", () => {
   test.each([{ holdMs: undefined }, { holdMs: 0 }])(
     "are due at once with hold $holdMs, however often",
     ({ holdMs }) => {
-      const { session } = admitted(holdMs).heartbeat(0);
+      const visit = admitted(holdMs);
+      const { session } = visit;
       for (let i = 0; i < 100; i++) {
-        expect(session.replyDue(0, true)).toBe(true);
-        session.replied(0, true);
+        visit.heartbeat(50 * i);
+        expect(session.replyDue(50 * i, i % 2 === 0)).toBe(true);
+        session.replied(50 * i, i % 2 === 0);
       }
-      expect(session.replyDue(0, false)).toBe(true);
+      expect(session.pendingReplies).toBe(0);
+      expect(session.replyDue(5_000, true)).toBe(false);
     },
   );
 });

@@ -11,7 +11,8 @@ import { SocketLink } from "./socket-link.ts";
 export interface LektServer {
   /**
    * Opens the port.
-   * @throws LektError `LEKT_ADDRESS_IN_USE`, or `LEKT_LISTEN` for another reason.
+   * @throws LektError `LEKT_ADDRESS_IN_USE`, `LEKT_LISTEN` for another reason (also where it listens already, or was
+   * closed), `LEKT_CLOSED` where it is closed meanwhile.
    */
   listen(): Promise<void>;
   /** Where it listens; undefined while it does not. */
@@ -31,6 +32,11 @@ export function createServer(options: ServerOptions = {}): LektServer {
 /** How long a late turn of the wheel counts in favour of clients (spec 5.14). */
 const LATENESS_MEMORY_MS = 5_000;
 const BACKLOG = 4_096;
+/** Why a server does not listen a second time. */
+const ONCE_ONLY = {
+  listening: "This server listens already.",
+  stopped: "This server was closed. Create another one to listen again.",
+} as const;
 
 /** The rim: sockets, timers and the clock around the heart. */
 class TcpServer implements LektServer {
@@ -38,6 +44,7 @@ class TcpServer implements LektServer {
   readonly #log: EventLog;
   readonly #heart: Rendezvous;
   readonly #listener: Server;
+  #state: "new" | "listening" | "stopped" = "new";
   #wheelTimer: NodeJS.Timeout | undefined;
   #tickTimer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #tickTimerMs = Number.POSITIVE_INFINITY;
@@ -69,22 +76,37 @@ class TcpServer implements LektServer {
     return { clients: this.#heart.clients, networks: this.#heart.networks };
   }
 
-  listen(): Promise<void> {
+  async listen(): Promise<void> {
+    if (this.#state !== "new") throw new LektError("LEKT_LISTEN", ONCE_ONLY[this.#state]);
     const { host, port, maxClients } = this.#options;
     const where = host === undefined ? { port } : { port, host };
-    return new Promise((resolve, reject) => {
-      const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
-      this.#listener.once("error", onError);
-      this.#listener.listen({ ...where, backlog: BACKLOG }, () => {
+    this.#state = "listening";
+    await new Promise<void>((resolve, reject) => {
+      const settle = (then: () => void) => {
         this.#listener.off("error", onError);
-        this.#listener.on("error", (error) => this.#log.acceptFailed(error));
-        const { host: shownHost, port: shownPort } = this.address as { host: string; port: number };
-        this.#log.listening(shownHost, shownPort, maxClients);
-        this.#lastTurnMs = performance.now();
-        this.#wheelTimer = setInterval(() => this.#turn(), WHEEL_STEP_MS);
-        resolve();
+        this.#listener.off("close", onClose);
+        then();
+      };
+      const onError = (error: NodeJS.ErrnoException) =>
+        settle(() => {
+          if (this.#state === "listening") this.#state = "new";
+          reject(listenError(error, host, port));
+        });
+      const onClose = () =>
+        settle(() => reject(new LektError("LEKT_CLOSED", "The server was closed before it listened.")));
+      this.#listener.on("error", onError);
+      this.#listener.on("close", onClose);
+      this.#listener.listen({ ...where, backlog: BACKLOG }, () => {
+        // Closed while the name of the host was looked up: its end is what `onClose` waits for.
+        if (this.#state === "stopped") this.#listener.close();
+        else settle(resolve);
       });
     });
+    this.#listener.on("error", (error) => this.#log.acceptFailed(error));
+    const shown = this.address as { host: string; port: number };
+    this.#log.listening(shown.host, shown.port, maxClients);
+    this.#lastTurnMs = performance.now();
+    this.#wheelTimer = setInterval(() => this.#turn(), WHEEL_STEP_MS);
   }
 
   async close(): Promise<void> {
@@ -101,6 +123,7 @@ class TcpServer implements LektServer {
 
   /** @returns when the last connection is gone. */
   async #stopListening(): Promise<void> {
+    this.#state = "stopped";
     if (this.#listener.listening) this.#listener.close();
     if (this.#heart.connections > 0) {
       await new Promise<void>((resolve) => {
@@ -148,6 +171,12 @@ class TcpServer implements LektServer {
       this.#late = { byMs: Math.max(0, byMs), atMs: nowMs };
     }
     this.#lastTurnMs = nowMs;
+    // What came while this process was late is read first: nobody was silent because nobody listened (spec 5.15).
+    if (byMs > WHEEL_STEP_MS) setImmediate(() => this.#turnHeart());
+    else this.#turnHeart();
+  }
+
+  #turnHeart(): void {
     this.#heart.turn();
     this.#schedule();
   }

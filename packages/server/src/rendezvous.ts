@@ -57,7 +57,7 @@ export class Rendezvous {
     this.#log = log;
     this.#wheel = new DeadlineWheel(surroundings.nowMs());
     this.#rate = new ConnectionRate(options.maxConnectionsPerSecond);
-    this.#replies = new ReplyWriter(surroundings, options.heartbeatIntervalMs / 1_000, {
+    this.#replies = new ReplyWriter(surroundings, options.heartbeatIntervalMs / 1_000, options.historyMs, {
       deadlineMoved: (visitor) => this.#wheel.arm(visitor),
       fellBehind: (visitor) =>
         this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
@@ -149,7 +149,7 @@ export class Rendezvous {
       const { roster } = network;
       if (roster.nextTickMs <= nowMs) {
         roster.tick(nowMs, unixSeconds);
-        for (const visitor of network.waiting) this.#replies.serve(visitor);
+        for (const visitor of network.waiting) this.#replies.serve(visitor, true);
       }
       if (roster.nextTickMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
       this.#nextTickMs = Math.min(this.#nextTickMs, roster.nextTickMs);
@@ -182,12 +182,12 @@ export class Rendezvous {
       visitor.link.destroy();
       return;
     }
-    if (visitor.blocked && !this.#replies.keepsPace(visitor)) {
+    if (visitor.isPaced && !this.#replies.keepsPace(visitor)) {
       this.#log.slowReader(visitor.address);
       visitor.link.destroy();
       return;
     }
-    if (!visitor.blocked) {
+    if (!visitor.isPaced) {
       session.onDeadline(nowMs);
       this.#carryOut(visitor, session.takeEffects());
       this.#replies.serve(visitor);

@@ -31,23 +31,34 @@ const NO_TOKEN = new Uint8Array(0);
 export class ReplyWriter {
   readonly #surroundings: Surroundings;
   readonly #heartbeatSeconds: number;
+  readonly #replyLifeMs: number;
   readonly #events: ReplyWriterEvents;
   readonly #endOfReply = new EndOfReply();
 
-  constructor(surroundings: Surroundings, heartbeatSeconds: number, events: ReplyWriterEvents) {
+  /** @param replyLifeMs a reply that takes longer to be read holds on to too much of the past. */
+  constructor(
+    surroundings: Surroundings,
+    heartbeatSeconds: number,
+    replyLifeMs: number,
+    events: ReplyWriterEvents,
+  ) {
+    this.#replyLifeMs = replyLifeMs;
     this.#surroundings = surroundings;
     this.#heartbeatSeconds = heartbeatSeconds;
     this.#events = events;
   }
 
-  /** Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends. */
-  serve(visitor: Visitor): void {
+  /**
+   * Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends.
+   * @param ticked the network has just ticked: what changes while its readers are answered is for their next reply.
+   */
+  serve(visitor: Visitor, ticked = false): void {
     const { session, network, edition } = visitor;
     if (!network || !edition) return;
     const nowMs = this.#surroundings.nowMs();
     while (session.pendingReplies > 0 && !visitor.blocked) {
       const { roster } = network;
-      if (roster.hasNewsAt(nowMs, edition.withSessions)) {
+      if (!ticked && roster.hasNewsAt(nowMs, edition.withSessions)) {
         network.waiting.add(visitor);
         return;
       }
@@ -113,7 +124,8 @@ export class ReplyWriter {
       ? edition.shortReply(visitor.position, withToken, unixSeconds, SHORT_REPLY_BYTES)
       : this.#endOfReply.at(unixSeconds);
     if (!short) {
-      const plan = { edition, words: [], start: visitor.position, end: this.#endOf(edition, withToken) };
+      const end = this.#endOf(edition, withToken);
+      const plan = { edition, words: [], start: visitor.position, expiresMs: this.#expiresMs(), end };
       this.#writeOn(visitor, new LongReply(plan));
       return;
     }
@@ -129,13 +141,26 @@ export class ReplyWriter {
     const token = visitor.introduction?.resumeToken;
     const words: Uint8Array[] = [];
     if (visitor.introduction?.wantsServerInfo) words.push(this.#serverInfo(visitor, unixSeconds));
-    if (token === undefined) return { edition, words, start: snapshot, end: this.#endOf(edition, false) };
+    const expiresMs = this.#expiresMs();
+    if (token === undefined) {
+      return { edition, words, start: snapshot, expiresMs, end: this.#endOf(edition, false) };
+    }
     const position = edition.positionOf(token);
     // A difference that is longer than the whole is of no use.
     const resumes =
       position !== undefined && edition.log.end - position <= snapshot.bytes + SHORT_REPLY_BYTES;
     words.push(resumeWord(resumes ? token : NO_TOKEN, unixSeconds));
-    return { edition, words, start: resumes ? position : snapshot, end: this.#endOf(edition, true) };
+    return {
+      edition,
+      words,
+      start: resumes ? position : snapshot,
+      expiresMs,
+      end: this.#endOf(edition, true),
+    };
+  }
+
+  #expiresMs(): number {
+    return this.#surroundings.nowMs() + this.#replyLifeMs;
   }
 
   #endOf(edition: Edition, withToken: boolean): LongReplyPlan["end"] {
@@ -150,7 +175,7 @@ export class ReplyWriter {
   #writeOn(visitor: Visitor, reply: LongReply): void {
     visitor.reply = reply;
     while (!reply.whole) {
-      const slice = reply.next();
+      const slice = reply.next(this.#surroundings.nowMs());
       if (!slice) {
         this.#events.fellBehind(visitor);
         return;
@@ -169,8 +194,8 @@ export class ReplyWriter {
     visitor.finishesReply = false;
     visitor.pace = undefined;
     visitor.session.replied(this.#surroundings.nowMs(), visitor.replyHasNews);
-    // Silence counts from here, and that may end before the hold would have.
-    this.#events.deadlineMoved(visitor);
+    // A hold or a slow reader may have put the deadline further away than silence does now.
+    if (visitor.network) this.#events.deadlineMoved(visitor);
   }
 
   /** A word of the server to this one client (spec 5.13). */

@@ -27,6 +27,8 @@ export interface LongReplyPlan {
   readonly words: readonly Uint8Array[];
   /** Where in the log it starts, or the snapshot to begin with. */
   readonly start: number | RosterSnapshot;
+  /** When a reader that is still not through has fallen behind: what it holds on to is too old (spec 5.16). */
+  readonly expiresMs: number;
   /** Its last packets, once it is known where in the log it ends. */
   readonly end: (position: number) => readonly Uint8Array[];
 }
@@ -57,7 +59,10 @@ export class LongReply {
   }
 
   /** The next slice, or undefined where the log has forgotten what comes next (spec 5.16). */
-  next(): Uint8Array[] | undefined {
+  next(nowMs: number): Uint8Array[] | undefined {
+    const { log } = this.#plan.edition;
+    // Also before the log is reached: whoever reads an old snapshot keeps all of it in memory.
+    if (this.position < log.start || nowMs > this.#plan.expiresMs) return undefined;
     const slice: Uint8Array[] = [];
     let room = SLICE_BYTES;
     const take = (part: Uint8Array) => {
@@ -70,7 +75,6 @@ export class LongReply {
       take(page);
     }
     this.#pages = [];
-    const { log } = this.#plan.edition;
     const parts = log.read(this.position, Math.max(room, 0));
     if (!parts) return undefined;
     for (const part of parts) {

@@ -63,11 +63,15 @@ export class Visitor implements Timed {
     this.session = session;
   }
 
+  /** Whether the reader's pace counts: a reply is being written. Handshake and setup have their own deadline. */
+  get isPaced(): boolean {
+    return this.blocked && this.session.phase === "heartbeat";
+  }
+
   /** While a reply is being written the session's own deadlines rest, and the reader's pace is watched. */
   get deadlineMs(): number {
     const { pace, session } = this;
-    const isWriting = this.blocked && session.phase !== "rejected";
-    return pace && isWriting ? pace.sinceMs + SLOW_READER_WINDOW_MS : session.deadlineMs;
+    return pace && this.isPaced ? pace.sinceMs + SLOW_READER_WINDOW_MS : session.deadlineMs;
   }
 }
 

@@ -26,6 +26,35 @@ describe("a server", () => {
     expect(server.counts).toEqual({ clients: 0, networks: 0 });
   });
 
+  test.each([{ port: 0 }, { port: 0, host: "localhost" }])(
+    "that is closed before it listens never does: %o",
+    async (options) => {
+      const server = createServer(options);
+      const listened = server.listen();
+      const expected = expect(listened).rejects.toMatchObject({ code: "LEKT_CLOSED" });
+      await server.close();
+      await expected;
+      expect(server.address).toBeUndefined();
+    },
+  );
+
+  test("listens once: not again, and not after it was closed", async () => {
+    const { server } = await listening();
+    await expect(server.listen()).rejects.toMatchObject({ code: "LEKT_LISTEN", message: /already/ });
+    await server.close();
+    await expect(server.listen()).rejects.toMatchObject({ code: "LEKT_LISTEN", message: /was closed/ });
+    expect(server.address).toBeUndefined();
+  });
+
+  test("whose port was taken may try again", async () => {
+    const first = await listening();
+    const second = fresh({ port: first.port, host: "127.0.0.1" });
+    await expect(second.listen()).rejects.toMatchObject({ code: "LEKT_ADDRESS_IN_USE" });
+    await first.server.close();
+    await second.listen();
+    expect(second.address?.port).toBe(first.port);
+  });
+
   test("has no address before it listens", () => {
     expect(fresh({ port: 0 }).address).toBeUndefined();
   });

@@ -136,6 +136,28 @@ describe("who falls behind the past that is kept (spec 5.16)", () => {
     expect(alice.rejected?.word).toBe(rejected);
   });
 
+  test.each([
+    ["by size, before the log is reached", { historyBytes: 40_000 }, 0],
+    ["by time, though nothing was forgotten", { historyMs: 30_000 }, 31_000],
+  ])("while a snapshot is being read, which would stay in memory: %s", (_, options, byMs) => {
+    const server = bigNetwork(40, options);
+    const reader = stalledNewcomer(server);
+    for (let i = 0; i < 60; i++) {
+      server.join({ name: `late${i}`, bulkBytes: "historyBytes" in options ? 2_000 : 0 });
+      server.settle();
+    }
+    for (let passed = 0; passed < byMs; passed += 1_000) {
+      reader.link.read(1_000);
+      server.nowMs += 1_000;
+    }
+    const before = reader.link.packets.length;
+    reader.link.read(40_000);
+    reader.link.readOn();
+    expect(reader.rejected?.word).toBe("timeout");
+    // One slice was on its way; nothing more of the snapshot follows.
+    expect(reader.link.packets.length - before).toBeLessThan(40);
+  });
+
   test("while the reply is being read gets a Reject behind whole packets", () => {
     const server = bigNetwork(40, { historyBytes: 40_000 });
     const reader = stalledNewcomer(server);

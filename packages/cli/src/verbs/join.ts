@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
-import { type JoinOptions, join as joinRoom, type Room } from "@lekt/client";
+import { setTimeout as pause } from "node:timers/promises";
+import { type JoinOptions, join as joinRoom, type Room, type RoomEvent } from "@lekt/client";
 import { encodeUtf8, LektError, MAX_DATA_BYTES } from "@lekt/protocol";
 import { type Command, Option } from "commander";
 import {
@@ -9,10 +10,11 @@ import {
   nameClientFlagsIn,
   URL_HELP,
 } from "../client-flags.ts";
+import { EXIT } from "../exit-codes.ts";
 import { fileOfFlag, identity, method, port } from "../flag-values.ts";
 import { jsonLine } from "../json-line.ts";
 import type { LiveList } from "../live/live-list.ts";
-import { colorsFor } from "../output.ts";
+import { colorsFor, write } from "../output.ts";
 import { eventJson, roomJson } from "../room-json.ts";
 import { onStopSignal } from "../stop-signals.ts";
 
@@ -84,13 +86,15 @@ async function join(url: string, flags: JoinFlags): Promise<void> {
   try {
     room = await joinRoom(url, { ...joinOptionsOf(flags), signal: stopping.signal });
     if (flags.data === "-") void publishLines(room);
-    if (list) list.show(room);
-    else printEvents(room);
-    await endOf(room);
+    if (list) {
+      list.show(room);
+      await endOf(room);
+    } else await printEvents(room);
   } catch (error) {
     if (!stopping.signal.aborted) throw namingFlags(error);
   } finally {
     list?.end();
+    void room?.close();
   }
 }
 
@@ -105,9 +109,23 @@ function namingFlags(error: unknown): unknown {
   return new LektError(error.code, nameClientFlagsIn(error.message), { cause: error });
 }
 
-function printEvents(room: Room): void {
-  print({ event: "online", ...roomJson(room) });
-  if (room.status.state !== "closed") room.on((event) => print(eventJson(event)));
+/** How long the end waits for a reader who does not read. */
+const LAST_WORDS_MS = 1_000;
+
+/** As fast as they are read: what waits is bounded by the room's own queue (`LEKT_EVENTS_LOST`). */
+async function printEvents(room: Room): Promise<void> {
+  const printing = printAll(room, room.events());
+  const ended = endOf(room);
+  // Whichever fails first is the reason; the other one follows from it.
+  for (const promise of [printing, ended]) promise.catch(() => {});
+  await Promise.race([ended, printing]);
+  const isRead = await Promise.race([printing.then(() => true), pause(LAST_WORDS_MS, false)]);
+  if (!isRead) process.exit(EXIT.fine);
+}
+
+async function printAll(room: Room, events: AsyncIterable<RoomEvent>): Promise<void> {
+  await print({ event: "online", ...roomJson(room) });
+  for await (const event of events) await print(eventJson(event));
 }
 
 function joinOptionsOf(flags: JoinFlags): JoinOptions {
@@ -151,6 +169,6 @@ async function endOf(room: Room): Promise<void> {
   if (status.error) throw status.error;
 }
 
-function print(line: Record<string, unknown>): void {
-  process.stdout.write(jsonLine({ time: new Date().toISOString(), ...line }));
+function print(line: Record<string, unknown>): Promise<void> {
+  return write(jsonLine({ time: new Date().toISOString(), ...line }));
 }

@@ -17,7 +17,7 @@ type PeersFlags = ClientFlags & {
 };
 
 const EXAMPLES = `
-Nobody sees you look.
+Nobody sees you look, unless the server does not know how to watch; then it says so.
 
 Examples:
   lekt peers lekt://localhost
@@ -27,6 +27,8 @@ Examples:
 Exit codes: 0 fine; 2 wrong usage; 3 fewer than --wait peers when the time was over; 4 no server; 5 refused;
 6 no LEKT server there.`;
 
+const SEEN =
+  "lekt: this server knows nothing of watching: the others saw this look as a client without a name.\n";
 const LOOK_TIMEOUT_MS = 10_000;
 const WAIT_TIMEOUT_MS = 60_000;
 
@@ -59,6 +61,7 @@ async function peers(url: string, flags: PeersFlags): Promise<void> {
   try {
     const options = clientOptionsOf(flags, process.env);
     await using room = await join(url, { ...options, watch: true, signal: timeout });
+    if (room.self) process.stderr.write(SEEN);
     await look.until(room, timeout);
     await write(
       flags.json ? jsonLine(roomJson(room)) : table(room.peers, colorsFor(process.stdout, process.env)),

@@ -1,0 +1,109 @@
+import {
+  type ClientPacket,
+  ClientPacketDecoder,
+  concatBytes,
+  encodeHandshake,
+  encodeHeartbeat,
+  encodeResponse,
+  equalBytes,
+  ProtocolError,
+} from "@lekt/protocol";
+import { type FuzzInput, inputOf, piecesOf } from "../engine/fuzz-input.ts";
+import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
+import { isSame } from "../models/equality.ts";
+import { naiveClientPackets } from "../models/naive-decoder.ts";
+import { type Decoding, feed, type StreamDecoder, singleBytes } from "./decoding.ts";
+import { streamSeeds } from "./vector-seeds.ts";
+
+/** The largest packet that waits to be whole: a response with the longest payload, or the longest handshake. */
+const MAX_WAITING_BYTES = 16 + 4_096;
+const SINGLE_BYTES_UP_TO = 400;
+
+export interface ClientDecoder extends StreamDecoder<ClientPacket> {
+  phase: "handshake" | "setup" | "heartbeat";
+}
+
+/** `calls[0]` says how many answers the server waits for. */
+export function clientDecoderTarget(
+  name: string,
+  makeDecoder: () => ClientDecoder = () => new ClientPacketDecoder(),
+): FuzzTarget {
+  const decode = (pieces: readonly Uint8Array[], asked: number): Decoding<ClientPacket> => {
+    const decoder = makeDecoder();
+    let unanswered = asked;
+    return feed(
+      decoder,
+      pieces,
+      wordOf,
+      () => {
+        if (unanswered-- === 0) decoder.phase = "heartbeat";
+      },
+      () => check(decoder.buffered <= MAX_WAITING_BYTES, `${decoder.buffered} bytes wait`),
+    );
+  };
+
+  const run = (input: FuzzInput, note: Note) => {
+    const { bytes } = input;
+    const asked = (input.calls[0] ?? 0) % 5;
+    const naive = naiveClientPackets(bytes, asked);
+    const decoded = decode(piecesOf(input), asked);
+    note(`${decoded.packets.map(({ type }) => type.slice(0, 3)).slice(0, 6)} ${decoded.fault}`);
+    check(decoded.fault === naive.fault, `fault ${decoded.fault}, by the naive decoder ${naive.fault}`);
+    check(isSame(decoded.packets, naive.packets), "other packets than the naive decoder's");
+    const encoded = concatBytes(decoded.packets.map(encode));
+    check(equalBytes(encoded, bytes.subarray(0, decoded.offset)), "encoded anew the packets are other bytes");
+    if (bytes.length > SINGLE_BYTES_UP_TO) return;
+    const single = decode(singleBytes(bytes), asked);
+    check(
+      isSame(single.packets, naive.packets) && single.fault === naive.fault,
+      "byte by byte it is another stream",
+    );
+    if (single.fault === undefined) return;
+    const before = naiveClientPackets(bytes.subarray(0, single.given - 1), asked).fault;
+    const then = naiveClientPackets(bytes.subarray(0, single.given), asked).fault;
+    check(before === undefined && then === single.fault, `the fault is judged at byte ${single.given - 1}`);
+  };
+
+  return {
+    name,
+    oracle:
+      "equal to a naive decoder for any split, judged at the earliest byte, encoded anew the same bytes",
+    takesSplits: true,
+    takesCalls: true,
+    maxBytes: 8_192,
+    seeds,
+    run,
+  };
+}
+
+function wordOf(error: unknown): string {
+  if (error instanceof ProtocolError) return error.word;
+  throw error;
+}
+
+function encode(packet: ClientPacket): Uint8Array {
+  switch (packet.type) {
+    case "handshake":
+      return encodeHandshake(packet.known, packet.methods, packet.version);
+    case "response":
+      return encodeResponse(packet.method, packet.payload, packet.version);
+    case "heartbeat":
+      return encodeHeartbeat(packet.timestamp, packet.version);
+  }
+}
+
+function seeds(): readonly FuzzInput[] {
+  const handshake = encodeHandshake(20, [1, 17, 20]);
+  const answers = [encodeResponse(1, new Uint8Array(2)), encodeResponse(17, Uint8Array.of(0x61))];
+  const whole = concatBytes([handshake, ...answers, encodeHeartbeat(1n), encodeHeartbeat(-1n)]);
+  const asked = Uint8Array.of(answers.length);
+  return [
+    inputOf(whole, asked),
+    inputOf(whole, asked, [3, 20, 21, 40]),
+    ...streamSeeds(
+      "client to server",
+      { handshake: new Uint8Array(0), setup: handshake, heartbeat: concatBytes([handshake, ...answers]) },
+      () => asked,
+    ),
+  ];
+}
