@@ -1,8 +1,8 @@
 import { decodeServerInfo, encodeServerInfo, encodeUtf8, type ServerInfo } from "@lekt/protocol";
+import { strictText } from "@lekt/testkit";
 import { type FuzzInput, inputOf } from "../engine/fuzz-input.ts";
 import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
 import { isSame } from "../models/equality.ts";
-import { strictText } from "../models/naive-decoder.ts";
 import { words } from "./text-input.ts";
 
 const KNOWN = ["you", "heartbeatSeconds", "relay", "stun"];
