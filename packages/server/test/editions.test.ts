@@ -193,6 +193,7 @@ describe.each([{ session: false }, { session: true }])(
         other.beat();
         server.advance(awayMs);
       }
+      server.settled({ name: "meanwhile", session: !session }).close();
       const late = server.settled({ name: "me", resume: newToken, session });
       expect(late.replies[0]?.[0]).toBe("token ");
       expect(late.roster).toEqual(["me", "other"]);
