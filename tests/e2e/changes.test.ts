@@ -1,4 +1,4 @@
-import { type JoinOptions, join, type Room, type RoomEvent } from "@lekt/client";
+import { type JoinOptions, join, type Room, type RoomEvent, tcpDial } from "@lekt/client";
 import { encodeUtf8 } from "@lekt/protocol";
 import { createServer, type ServerOptions } from "@lekt/server";
 import { expect, onTestFinished, test } from "vitest";
@@ -95,6 +95,37 @@ test("an update that cannot be told now is told on the next connection", async (
   line.restore();
   await expect.poll(() => grace.peers.map((peer) => peer.data)).toEqual([encodeUtf8("2")]);
 });
+
+test.each(["/changes", ""])(
+  "an update while a connection is being made is told on it, in '%s'",
+  async (path) => {
+    const port = await serverPort();
+    const line = await CuttableLine.to(port);
+    onTestFinished(() => line.close());
+    const url = (at: number) => `lekt://127.0.0.1:${at}${path}`;
+    const grace = await join(url(port), { name: "grace" });
+    onTestFinished(() => grace.close());
+    const dial = tcpDial();
+    let dials = 0;
+    const ada: Room = await join(url(line.port), {
+      name: "ada",
+      data: encodeUtf8("1"),
+      backoffBaseMs: 1,
+      backoffCapMs: 5,
+      dial: async (target) => {
+        const stream = await dial(target);
+        if (++dials > 1) ada.update({ data: encodeUtf8(`${dials}`) });
+        return stream;
+      },
+    });
+    onTestFinished(() => ada.close());
+    const synced = until(ada, (event) => event.type === "synced");
+    line.cut();
+    line.restore();
+    await synced;
+    await expect.poll(() => grace.peers.map((peer) => peer.data)).toEqual([encodeUtf8(`${dials}`)]);
+  },
+);
 
 test("after a break only what changed meanwhile comes, and is told", async () => {
   const port = await serverPort();
