@@ -338,13 +338,15 @@ export class Rendezvous {
   }
 
   #leave(visitor: Visitor): void {
-    const { network, member } = visitor;
+    const { network, member, edition } = visitor;
     if (!network) return;
+    const nowMs = this.#surroundings.nowMs();
     visitor.network = undefined;
     visitor.reply = undefined;
     network.waiting.delete(visitor);
     network.leave(visitor.group);
-    if (visitor.edition) network.roster.exit(visitor.edition);
+    const mayReturn = visitor.introduction?.resumeToken !== undefined;
+    if (edition) network.roster.exit(edition, nowMs, mayReturn);
     visitor.edition = undefined;
     this.#clients--;
     this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
@@ -352,7 +354,7 @@ export class Rendezvous {
       this.#networks.delete(network.name);
       this.#changed.delete(network);
     } else if (member) {
-      network.roster.remove(member, this.#surroundings.nowMs());
+      network.roster.remove(member, nowMs);
       this.#markChanged(network);
     }
   }
