@@ -43,6 +43,9 @@ export interface Attack {
 /** Deadlines that come into nobody's way. */
 export const PATIENT: ServerOptions = { setupTimeoutMs: 60_000, heartbeatIntervalMs: 100_000 };
 
+/** By so much two readings of memory may differ that mean the same: compiled code, buffers kept for reuse. */
+export const NOISE_BYTES = 2 ** 20;
+
 /** Connections of one address: below what it may have in a second (32) and in a network (64). */
 const PER_ADDRESS = 16;
 
@@ -155,7 +158,10 @@ export class Ground {
       const word = client.rejected?.word ?? "";
       words.set(word, (words.get(word) ?? 0) + 1);
     }
-    for (const [word, count] of words) this.note(`Reject ${word || "none"}`, count);
+    for (const [word, count] of words) {
+      const name = `Reject ${word || "none"}`;
+      this.note(name, count + ((this.findings.notes[name] as number | undefined) ?? 0));
+    }
     return words;
   }
 
@@ -170,7 +176,7 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Sends the piece so often, as fast as the server takes it, until it hangs up. */
-export async function flood(client: RawConnection, times: number, piece: Uint8Array): Promise<void> {
+export async function pour(client: RawConnection, times: number, piece: Uint8Array): Promise<void> {
   const pieces = function* () {
     for (let i = 0; i < times && !client.socket.destroyed; i++) yield piece;
   };

@@ -1,16 +1,14 @@
 import type { Socket } from "node:net";
 import { encodeHandshake, METHOD } from "@lekt/protocol";
 import { RawConnection } from "../../../packages/server/test/raw-connection.ts";
-import { type Attack, cut, type Ground, PATIENT } from "../ground.ts";
+import { type Attack, cut, type Ground, NOISE_BYTES, PATIENT } from "../ground.ts";
 
 const BURST = 10_000;
-const ROUNDS = 3;
-/**
- * What a connection may hold of the server's memory, on and off the heap: half of it is its socket. Not to be confused with what a client may send (16 KiB in the setup).
- */
+const ROUNDS = 2;
+/** What a connection may hold on and off the heap; half of it is the socket. What it sends comes on top of that. */
 const MAX_CONNECTION_BYTES = 6_144;
-/** What may be left of each that is gone, above what the round before left: noise of the collector, no list. */
-const MAX_LEFT_BYTES = 100;
+/** What may be left of each that is gone, besides noise. */
+const MAX_LEFT_BYTES = 64;
 
 /** How the connections of a burst are made. */
 type Arrive = (ground: Ground, count: number) => Promise<Socket[]>;
@@ -40,19 +38,19 @@ async function rounds(ground: Ground, arrive: Arrive): Promise<void> {
     await ground.until(({ connections }) => connections >= count, "the burst");
     if (round === 1) {
       ground.note("ms until all are here", performance.now() - startMs);
-      const bytesEach = ((await ground.heldBytes()) - before) / count;
-      ground.note("bytes a connection", bytesEach);
-      ground.expect(bytesEach <= MAX_CONNECTION_BYTES, `a connection holds ${bytesEach} bytes`);
+      const bytes = (await ground.heldBytes()) - before;
+      ground.note("bytes a connection", bytes / count);
+      ground.expect(bytes <= count * MAX_CONNECTION_BYTES + NOISE_BYTES, `${count} connections hold ${bytes} bytes`);
     }
     const goneMs = performance.now();
     cut(sockets);
     await ground.untilAlone();
     if (round === 1) ground.note("ms until all are gone", performance.now() - goneMs);
     const after = await ground.heldBytes();
-    // The first round warms up: compiled code, tables that have grown, buffers that are kept for reuse.
-    const left = (after - before) / count;
-    ground.note(`bytes left of each, round ${round}`, left);
-    if (round > 1) ground.expect(left <= MAX_LEFT_BYTES, `round ${round} left ${left} bytes of each connection`);
+    const left = after - before;
+    ground.note(`bytes left of each, round ${round}`, left / count);
+    // The first round warms up.
+    if (round > 1) ground.expect(left <= count * MAX_LEFT_BYTES + NOISE_BYTES, `round ${round} left ${left} bytes`);
     before = after;
   }
 }

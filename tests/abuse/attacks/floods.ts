@@ -1,6 +1,6 @@
 import { encodeHandshake, encodeHeartbeat, encodeResponse, METHOD } from "@lekt/protocol";
 import type { RawConnection } from "../../../packages/server/test/raw-connection.ts";
-import { type Attack, flood, type Ground, PATIENT } from "../ground.ts";
+import { type Attack, type Ground, PATIENT, pour } from "../ground.ts";
 
 /** So many at once; who is thrown out comes again. */
 const FLOODERS = 10;
@@ -28,7 +28,7 @@ function response(length: number): Uint8Array {
 }
 
 function handshake(known: number): Uint8Array {
-  const bytes = Buffer.from(encodeHandshake(1_024, []));
+  const bytes = Buffer.concat([encodeHandshake(1_024, []), Buffer.alloc(60_000)]);
   bytes.writeUInt32BE(known, 8);
   return bytes;
 }
@@ -65,25 +65,30 @@ const FLOODS: readonly Flood[] = [
   },
 ];
 
-async function drench(ground: Ground, { begin, piece, word }: Flood): Promise<void> {
+async function drench(ground: Ground, floods: readonly Flood[]): Promise<void> {
   const endMs = performance.now() + 1_000 * ground.scale.seconds;
+  await Promise.all(floods.map((one) => flooders(ground, one, Math.ceil(FLOODERS / floods.length), endMs)));
+  await ground.untilAlone();
+}
+
+async function flooders(ground: Ground, flood: Flood, count: number, endMs: number): Promise<void> {
+  const { begin, piece, word } = flood;
   const clients: RawConnection[] = [];
-  const flooders = Array.from({ length: FLOODERS }, async () => {
+  const comeAgain = async () => {
     do {
       const client = await ground.connect();
       clients.push(client);
       await begin?.(client, ground);
-      await flood(client, PIECES, piece);
+      await pour(client, PIECES, piece);
       await client.end();
-      ground.expect(client.socket.destroyed, "the server let a flood go on");
+      ground.expect(client.socket.destroyed, `the server let a ${flood.name} go on`);
       client.socket.destroy();
     } while (performance.now() < endMs);
-  });
-  await Promise.all(flooders);
-  await ground.untilAlone();
+  };
+  await Promise.all(Array.from({ length: count }, comeAgain));
   const words = ground.words(clients);
   // A reset may take the message along, where the flood went on for longer than the server reads.
-  ground.expect(words.has(word), `nobody got the Reject ${word}`);
+  ground.expect(words.has(word), `nobody got the Reject ${word} for a ${flood.name}`);
   words.delete(word);
   words.delete("");
   ground.expect(words.size === 0, `there were other words than ${word}: ${[...words.keys()]}`);
@@ -115,10 +120,12 @@ async function reconnect(ground: Ground): Promise<void> {
 }
 
 export const FLOOD_ATTACKS: readonly Attack[] = [
+  { name: "floods of all kinds at once", options: PATIENT, run: (ground) => drench(ground, FLOODS) },
   ...FLOODS.map((one) => ({
     name: one.name,
     options: PATIENT,
-    run: (ground: Ground) => drench(ground, one),
+    isLong: true,
+    run: (ground: Ground) => drench(ground, [one]),
   })),
   { name: "reconnects of one address", options: PATIENT, run: reconnect },
 ];

@@ -1,19 +1,32 @@
 import { encodeHeartbeat, PACKET_TARGET_BYTES } from "@lekt/protocol";
 import type { RawConnection } from "../../../packages/server/test/raw-connection.ts";
-import { type Attack, cut, type Ground, PATIENT } from "../ground.ts";
+import { PacedReader } from "../paced-reader.ts";
+import { type Attack, cut, type Ground, NOISE_BYTES, PATIENT, pause } from "../ground.ts";
 
 const READERS = 500;
-/** 520 times 2,000 bytes: a megabyte, by the limits that a server has by default. */
-const CROWD = { count: 520, bulkBytes: 2_000, network: "megabyte" };
-/** Above what any connection holds: its place in the snapshot and the slice that waits, which it shares. */
+/** Nine megabytes: the system takes several for a reader that does not read, and only then does the server wait. */
+const CROWD = { count: 310, bulkBytes: 29_000, network: "megabytes" };
+const BIG_OBJECTS = {
+  ...PATIENT,
+  maxPayloadBytes: CROWD.bulkBytes,
+  maxTotalPayloadBytes: 2 * CROWD.bulkBytes,
+  maxPublishedBytes: 30_000,
+};
+/** What any connection holds, and its place in the snapshot; the slice that waits is shared by all. */
 const MAX_READER_BYTES = 8_192;
+const PACED_READERS = 20;
+/** Least that a reader has to take a second (spec 5.15.3). */
+const PACE_BYTES = 4_096;
+/** What readers that are too slow may take beyond their pace is gone after three windows of 10 s (spec 5.15.3). */
+const DROPPED_WITHIN_MS = 45_000;
 
-async function megabyte(ground: Ground): Promise<RawConnection[]> {
-  return Promise.all(
-    Array.from({ length: CROWD.count }, async (_, i) =>
-      (await ground.connect()).introduce({ ...CROWD, name: `m${i}` }),
-    ),
-  );
+/** A network whose roster is long to read. */
+async function bigRoster(ground: Ground): Promise<RawConnection[]> {
+  const clients = Array.from({ length: CROWD.count }, async (_, i) => {
+    const client = await ground.connect();
+    return client.introduce({ network: CROWD.network, bulkBytes: CROWD.bulkBytes, name: `m${i}` });
+  });
+  return Promise.all(clients);
 }
 
 /** A reader that asks for everything and reads nothing. */
@@ -26,25 +39,49 @@ async function stalledReader(ground: Ground): Promise<RawConnection> {
 }
 
 async function askAndStop(ground: Ground): Promise<void> {
-  const crowd = await megabyte(ground);
-  // So that the snapshot is there before anything is measured: all readers share it.
-  const first = await (await ground.connect()).introduce({ network: CROWD.network, watch: true });
-  await first.beat();
+  const crowd = await bigRoster(ground);
+  // The snapshot, which all readers share, is there before anything is measured.
+  const first = await stalledReader(ground);
+  await ground.until(({ waitingBytes }) => waitingBytes > 0, "that something waits");
   const before = await ground.heldBytes();
   const count = ground.scaled(READERS);
   const readers = await Promise.all(Array.from({ length: count }, () => stalledReader(ground)));
-  await ground.until(({ waitingBytes }) => waitingBytes > 0, "that something waits");
   const { waitingBytes } = await ground.counts();
-  const bytesEach = ((await ground.heldBytes()) - before) / count;
+  const bytes = (await ground.heldBytes()) - before;
   ground.note("readers", count);
-  ground.note("bytes a reader", bytesEach);
+  ground.note("bytes a reader", bytes / count);
   ground.note("bytes waiting for each", waitingBytes / count);
-  ground.expect(bytesEach <= MAX_READER_BYTES, `a reader costs ${bytesEach} bytes`);
-  ground.expect(waitingBytes <= count * PACKET_TARGET_BYTES, `${waitingBytes} bytes wait`);
+  ground.expect(waitingBytes > 0, "nothing waits for the readers");
+  ground.expect(bytes <= count * MAX_READER_BYTES + NOISE_BYTES, `${count} readers cost ${bytes} bytes`);
+  ground.expect(waitingBytes <= (count + 1) * PACKET_TARGET_BYTES, `${waitingBytes} bytes wait`);
+  if (ground.scale.seconds * 1_000 >= DROPPED_WITHIN_MS) {
+    const startMs = performance.now();
+    await ground.until(({ waitingBytes }) => waitingBytes === 0, "that they are dropped", DROPPED_WITHIN_MS);
+    ground.note("ms until all are dropped", performance.now() - startMs);
+  }
   cut([...crowd, ...readers, first].map(({ socket }) => socket));
   await ground.untilAlone();
 }
 
+/** Some read at twice the pace that is asked for, some at half of it. */
+async function paced(ground: Ground): Promise<void> {
+  const crowd = await bigRoster(ground);
+  const count = ground.scaled(PACED_READERS);
+  const read = (bytesPerSecond: number) =>
+    Promise.all(Array.from({ length: count }, () => PacedReader.start(ground, CROWD.network, bytesPerSecond)));
+  const enough = await read(2 * PACE_BYTES);
+  const tooSlow = await read(PACE_BYTES / 2);
+  await pause(DROPPED_WITHIN_MS);
+  const dropped = (readers: readonly PacedReader[]) => readers.filter(({ socket }) => socket.destroyed).length;
+  ground.note("dropped at twice the pace", dropped(enough));
+  ground.note("dropped at half the pace", dropped(tooSlow));
+  ground.expect(dropped(enough) === 0, "readers at twice the pace were dropped");
+  ground.expect(dropped(tooSlow) === count, "readers at half the pace were not dropped");
+  cut([...crowd, ...enough, ...tooSlow].map(({ socket }) => socket));
+  await ground.untilAlone();
+}
+
 export const SLOW_READERS: readonly Attack[] = [
-  { name: "readers of a megabyte that stop", options: PATIENT, run: askAndStop },
+  { name: "readers of megabytes that stop", options: BIG_OBJECTS, run: askAndStop },
+  { name: "readers at half the pace", options: BIG_OBJECTS, run: paced, isLong: true },
 ];
