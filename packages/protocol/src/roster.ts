@@ -75,6 +75,7 @@ export class Roster {
   exit(edition: Edition): void {
     edition.readers--;
     if (edition.readers > 0) return;
+    edition.log.close();
     if (edition === this.#plain) this.#plain = undefined;
     if (edition === this.#sessions) this.#sessions = undefined;
   }
