@@ -28,7 +28,12 @@ export class PacedReader {
     socket.on("close", () => clearInterval(timer));
     // Nobody reads what the server asks for: it is asked for in the order of the offers.
     const offers = [...offersOf({ network, watch: true })].sort(([a], [b]) => a - b);
-    socket.write(encodeHandshake(64, offers.map(([method]) => method)));
+    socket.write(
+      encodeHandshake(
+        64,
+        offers.map(([method]) => method),
+      ),
+    );
     for (const [method, payload] of offers) socket.write(encodeResponse(method, payload));
     socket.write(encodeHeartbeat(0n));
     return new PacedReader(socket);

@@ -84,7 +84,8 @@ export class Residents {
   #look(expected: readonly string[], faults: string[]): void {
     for (const [i, told] of this.#told.entries()) {
       const seen = told.splice(0).join(", ");
-      if (seen !== expected.join(", ")) faults.push(`r${i} saw ${seen || "nothing"}, not ${expected.join(", ")}`);
+      if (seen !== expected.join(", "))
+        faults.push(`r${i} saw ${seen || "nothing"}, not ${expected.join(", ")}`);
     }
   }
 

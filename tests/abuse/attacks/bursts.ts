@@ -40,7 +40,10 @@ async function rounds(ground: Ground, arrive: Arrive): Promise<void> {
       ground.note("ms until all are here", performance.now() - startMs);
       const bytes = (await ground.heldBytes()) - before;
       ground.note("bytes a connection", bytes / count);
-      ground.expect(bytes <= count * MAX_CONNECTION_BYTES + NOISE_BYTES, `${count} connections hold ${bytes} bytes`);
+      ground.expect(
+        bytes <= count * MAX_CONNECTION_BYTES + NOISE_BYTES,
+        `${count} connections hold ${bytes} bytes`,
+      );
     }
     const goneMs = performance.now();
     cut(sockets);
@@ -50,7 +53,8 @@ async function rounds(ground: Ground, arrive: Arrive): Promise<void> {
     const left = after - before;
     ground.note(`bytes left of each, round ${round}`, left / count);
     // The first round warms up.
-    if (round > 1) ground.expect(left <= count * MAX_LEFT_BYTES + NOISE_BYTES, `round ${round} left ${left} bytes`);
+    if (round > 1)
+      ground.expect(left <= count * MAX_LEFT_BYTES + NOISE_BYTES, `round ${round} left ${left} bytes`);
     before = after;
   }
 }
