@@ -77,7 +77,7 @@ export class AbuseRun {
 
   async stop(): Promise<void> {
     await this.#residents.moveOut();
-    for (const child of this.#children) {
+    for (const child of this.#children.filter(({ connected }) => connected)) {
       const exit = once(child, "exit");
       child.disconnect();
       await exit;

@@ -6,7 +6,7 @@ import type { Counts, Question } from "./figures.ts";
 
 /** How big an attack is. */
 export interface Scale {
-  /** Divides numbers of connections; 1: as the issue of an attack names them. */
+  /** Numbers of connections are divided by it. */
   readonly part: number;
   /** Floods last so long. */
   readonly seconds: number;

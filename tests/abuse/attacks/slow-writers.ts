@@ -4,9 +4,9 @@ import type { Attack, Ground } from "../ground.ts";
 
 const WRITERS = 3_000;
 /** Less than a packet within the deadlines below. */
-const BYTE_EVERY_MS = 400;
+const BYTE_EVERY_MS = 700;
 /** A heartbeat may take three intervals. */
-const STRICT = { setupTimeoutMs: 5_000, heartbeatIntervalMs: 2_000 };
+const STRICT = { setupTimeoutMs: 8_000, heartbeatIntervalMs: 3_000 };
 
 /** Brings the client so far, and gives the packet of which it sends a byte now and then. */
 type Begin = (client: RawConnection, ground: Ground) => Promise<Uint8Array>;
