@@ -35,7 +35,7 @@ describe.each(groups.map((attacks) => ({ attacks })))(
     });
     afterAll(() => run.stop());
 
-    test.each(attacks)("a $name", { timeout: 120_000 }, async (attack) => {
+    test.each(attacks)("a $name", { timeout: 300_000 }, async (attack) => {
       const row = await run.attack(attack, attack.name === FULL_ATTACK ? FULL : SCALE);
       rows.push(row);
       expect(row.faults).toEqual([]);

@@ -133,7 +133,7 @@ export class Ground {
   }
 
   /** Waits until the server is as is said, or it is a fault. */
-  async until(isSo: (counts: Counts) => boolean, what: string, withinMs = 20_000): Promise<void> {
+  async until(isSo: (counts: Counts) => boolean, what: string, withinMs = 60_000): Promise<void> {
     const lateMs = performance.now() + withinMs;
     for (;;) {
       const counts = await this.counts();

@@ -6,6 +6,8 @@ const PROBE_EVERY_MS = 75;
 export const RESIDENTS = 20;
 /** A loaded machine is late, and is no fault: what took long is seen in the figures. */
 const PATIENCE = { connectTimeoutMs: 60_000, setupTimeoutMs: 60_000 };
+/** What was not seen after this time never will be. */
+const LOST_MS = 60_000;
 /** The residents come in such groups, so that one address does not come too often. */
 const GROUP = 10;
 
@@ -43,7 +45,9 @@ export class Residents {
   static async moveIn(url: string): Promise<Residents> {
     const rooms: Room[] = [];
     while (rooms.length < RESIDENTS) {
-      const group = Array.from({ length: GROUP }, (_, i) => join(url, { name: `r${rooms.length + i}`, ...PATIENCE }));
+      const group = Array.from({ length: GROUP }, (_, i) =>
+        join(url, { name: `r${rooms.length + i}`, ...PATIENCE }),
+      );
       rooms.push(...(await Promise.all(group)));
     }
     const complete = () => rooms.every((room) => room.peers.length === RESIDENTS - 1);
@@ -104,8 +108,13 @@ export class Residents {
         const status = told.find((line) => line.startsWith("status"));
         if (status) throw new Error(`a well-behaved client lost its connection: ${status}`);
       }
+      if (performance.now() - startMs > LOST_MS) throw new Error(`${waiting.size} were never told: ${text}`);
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        const timer = setTimeout(resolve, LOST_MS);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
   }
