@@ -3,6 +3,7 @@ import {
   addressGroup,
   formatIpv4,
   formatIpv6,
+  HistoryBudget,
   type Introduction,
   type RejectWord,
   RosterMember,
@@ -40,6 +41,7 @@ export class Rendezvous {
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
   readonly #replies: ReplyWriter;
+  readonly #historyBudget: HistoryBudget;
   readonly #visitors = new Set<Visitor>();
   readonly #networks = new Map<string, Network>();
   /** Networks with changes that are not encoded yet. */
@@ -56,6 +58,7 @@ export class Rendezvous {
     this.#surroundings = surroundings;
     this.#log = log;
     this.#wheel = new DeadlineWheel(surroundings.nowMs());
+    this.#historyBudget = new HistoryBudget(options.totalHistoryBytes);
     this.#rate = new ConnectionRate(options.maxConnectionsPerSecond);
     this.#replies = new ReplyWriter(surroundings, options.heartbeatIntervalMs / 1_000, options.historyMs, {
       deadlineMoved: (visitor) => this.#wheel.arm(visitor),
@@ -302,6 +305,7 @@ export class Rendezvous {
       tickMs,
       historyMs,
       historyBytes,
+      budget: this.#historyBudget,
       allocate,
       random,
     });
@@ -351,6 +355,7 @@ export class Rendezvous {
     this.#clients--;
     this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
     if (network.size === 0) {
+      network.roster.close();
       this.#networks.delete(network.name);
       this.#changed.delete(network);
     } else if (member) {
