@@ -2,7 +2,7 @@ import { BYTE_MUTATIONS, spliced, stretchOf } from "./byte-mutations.ts";
 import type { FuzzInput } from "./fuzz-input.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { PACKET_MUTATIONS, packetStarts } from "./packet-mutations.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "@lekt/testkit";
 
 const MAX_CALLS = 512;
 const MAX_SPLITS = 600;
