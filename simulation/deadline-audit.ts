@@ -32,7 +32,8 @@ function auditLimits({ heart, history, connections, options }: ServerProcess): v
   const visitors = [...connections].filter(({ visitor }) => visitor);
   if (heart.connections !== visitors.length)
     throw new Violation(`${heart.connections} connections in the heart, ${visitors.length} at the rim`);
-  if (heart.clients !== history.clients) throw new Violation(`${heart.clients} clients, ${history.clients} are there`);
+  if (heart.clients !== history.clients)
+    throw new Violation(`${heart.clients} clients, ${history.clients} are there`);
   if (heart.networks !== history.inhabited)
     throw new Violation(`${heart.networks} networks, ${history.inhabited} have somebody in them`);
   const unrefused = visitors.filter(({ visit }) => !visit.rejected).length;
@@ -47,7 +48,8 @@ function auditConnection(connection: Connection, server: ServerProcess, nowMs: n
   const { visit, socket } = connection;
   const { setupTimeoutMs, heartbeatIntervalMs } = server.options;
   const due = (dueMs: number, what: string) => {
-    if (nowMs > dueMs + WHEEL_SLACK_MS) throw new Violation(`${what}: ${Math.round(nowMs - dueMs)} ms too late`);
+    if (nowMs > dueMs + WHEEL_SLACK_MS)
+      throw new Violation(`${what}: ${Math.round(nowMs - dueMs)} ms too late`);
   };
   if (visit.rejected) {
     due(visit.rejected.atMs + LINGER_MS, "a refused connection is not closed");
@@ -75,7 +77,8 @@ function auditReader(visit: Visit, nowMs: number): void {
 }
 
 /** A heartbeat waits for its reply: it is held, or gathers what changes, and no longer than that. */
-function auditReply({ visit, history }: Connection, server: ServerProcess, nowMs: number): void {
+function auditReply(connection: Connection, server: ServerProcess, nowMs: number): void {
+  const { visit, history } = connection;
   const heartbeat = visit.heartbeats[0];
   if (!heartbeat) return;
   const hold = visit.person.offers.get(METHOD.hold);
@@ -86,7 +89,9 @@ function auditReply({ visit, history }: Connection, server: ServerProcess, nowMs
   if (nowMs > heartbeat.atMs + (isHeld ? holdMs : 0) + 2 * slackMs + (isHeld ? 0 : GATHER_MS))
     throw new Violation(`a reply is held for ${Math.round(nowMs - heartbeat.atMs)} ms`);
   if (visit.toldUpTo >= history.version) return;
-  const sinceMs = Math.max(history.timeOf(visit.toldUpTo + 1), heartbeat.atMs);
+  const changedMs = history.differsSinceMs(visit.toldUpTo);
+  if (changedMs === undefined) return;
+  const sinceMs = Math.max(changedMs, heartbeat.atMs);
   if (nowMs > sinceMs + GATHER_MS + NEWS_SPACING_MS + 2 * slackMs)
     throw new Violation(`news are kept back for ${Math.round(nowMs - sinceMs)} ms`);
 }
@@ -102,7 +107,8 @@ export function auditRoom(room: SimulatedRoom, serverIntervalMs: number, nowMs: 
   const name = room.person.name;
   if (readyMs === undefined) {
     const dialledMs = room.connectedMs;
-    if (nowMs > dialledMs + setupTimeoutMs + CLIENT_SLACK_MS) throw new Violation(`${name}: its setup goes on`);
+    if (nowMs > dialledMs + setupTimeoutMs + CLIENT_SLACK_MS)
+      throw new Violation(`${name}: its setup goes on`);
   } else if (heartbeatMs !== undefined) {
     const quietMs = nowMs - Math.max(heartbeatMs, lastByteMs);
     if (quietMs > SILENT_INTERVALS * intervalMs + holdMs + CLIENT_SLACK_MS)

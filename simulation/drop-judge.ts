@@ -58,7 +58,8 @@ function judgeLimit(visit: Visit, message: string, server: ServerProcess, unjust
   } else if (message.includes("network is full")) {
     if (network.size < maxClientsPerNetwork) unjust(`${network.size} are in it`);
   } else if (message.includes("from this address")) {
-    if (network.inGroup(visit.group) < maxClientsPerAddress) unjust(`${network.inGroup(visit.group)} are in it`);
+    if (network.inGroup(visit.group) < maxClientsPerAddress)
+      unjust(`${network.inGroup(visit.group)} are in it`);
   } else if (!visit.person.isRogue) unjust("it says no more than it may");
 }
 
@@ -100,8 +101,8 @@ function judgeTimeout(
   } else if (message.includes("fell too far behind")) {
     const network = server.history.network(visit.person.network);
     const bytes = network.bytesBetween(visit.toldUpTo, network.version);
-    const isOld = nowMs - visit.quietSinceMs >= historyMs;
-    const isMuch = 16 * bytes >= historyBytes - LARGEST_BLOCK_BYTES;
+    const isOld = nowMs - visit.toldMs >= historyMs;
+    const isMuch = 4 * bytes >= historyBytes - LARGEST_BLOCK_BYTES;
     if (!isOld && !isMuch) unjust(`${bytes} bytes behind`);
   } else unjust("no such time is known");
 }
@@ -132,14 +133,16 @@ const LINGER_MS = 1_000;
 export function judgeEnd(visit: Visit, end: ConnectionEnd): void {
   const { error, word, text } = end;
   if (word !== undefined) {
-    if (visit.rejected?.message !== `${word}: ${text}`) throw new Violation(`took a Reject that was not written: ${error.message}`);
+    if (visit.rejected?.message !== `${word}: ${text}`)
+      throw new Violation(`took a Reject that was not written: ${error.message}`);
     return;
   }
   switch (error.code) {
     case "LEKT_CONNECTION_LOST":
     case "LEKT_TIMEOUT":
       if (visit.isDisturbed || visit.cutByHeartMs !== undefined) return;
-      if (error.code === "LEKT_CONNECTION_LOST" && visit.rejected) throw new Violation("a Reject was lost on its way");
+      if (error.code === "LEKT_CONNECTION_LOST" && visit.rejected)
+        throw new Violation("a Reject was lost on its way");
       throw new Violation(`for no reason: ${error.message}`);
     default:
       throw new Violation(`${error.code} ${error.message}`);

@@ -58,7 +58,7 @@ export class NetworkHistory {
     this.#inGroup.set(member.group, this.inGroup(member.group) + 1);
     if (!member.isSeen) return;
     this.#atAddress.set(member.ip, (this.#atAddress.get(member.ip) ?? 0) + 1);
-    this.#next([member.key], nowMs);
+    this.#next([member.key], member.ip, nowMs);
     this.#step(visit, member.key, 1, false, nowMs);
   }
 
@@ -66,7 +66,7 @@ export class NetworkHistory {
     const member = this.#members.get(visit);
     if (!member?.isSeen) return;
     const mayLag = this.#isShared(member.ip);
-    this.#next([member.key, key], nowMs);
+    this.#next([member.key, key], member.ip, nowMs);
     this.#step(visit, member.key, -1, mayLag, nowMs);
     this.#step(visit, key, 1, mayLag, nowMs);
     member.key = key;
@@ -78,7 +78,7 @@ export class NetworkHistory {
     this.#members.delete(visit);
     this.#inGroup.set(member.group, this.inGroup(member.group) - 1);
     if (!member.isSeen) return;
-    this.#next([member.key], nowMs);
+    this.#next([member.key], member.ip, nowMs);
     this.#step(visit, member.key, -1, this.#isShared(member.ip), nowMs);
     this.#atAddress.set(member.ip, (this.#atAddress.get(member.ip) ?? 0) - 1);
   }
@@ -99,6 +99,19 @@ export class NetworkHistory {
   /** When the version came to be. */
   timeOf(version: number): number {
     return this.#timeOfVersion[version] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Since when the network differs, in the same way as now, from what it was at `version`; undefined: it does not. */
+  differsSinceMs(version: number): number | undefined {
+    let sinceMs: number | undefined;
+    for (const key of this.keysBetween(version, this.version)) {
+      const steps = this.#steps.get(key) ?? [];
+      const last = steps.at(-1);
+      const before = steps[this.#firstOpen(steps, version, Number.POSITIVE_INFINITY)];
+      if (last && before && before.countBefore !== countAfter(last))
+        sinceMs = Math.min(sinceMs ?? last.atMs, last.atMs);
+    }
+    return sinceMs;
   }
 
   /** Roughly what it takes to tell the changes from one version to another. */
@@ -182,12 +195,14 @@ export class NetworkHistory {
     return (this.#atAddress.get(ip) ?? 0) > 1;
   }
 
-  #next(keys: readonly string[], nowMs: number): void {
+  #next(keys: readonly string[], ip: number, nowMs: number): void {
     this.version++;
     this.#keysOfVersion.push(keys);
     this.#timeOfVersion.push(nowMs);
     let bytes = this.#bytesUpTo.at(-1) ?? 0;
-    for (const key of keys) bytes += key.length + 100;
+    // Everybody at the address may be told anew.
+    const repeats = this.#atAddress.get(ip) ?? 1;
+    for (const key of keys) bytes += repeats * (key.length + 100);
     this.#bytesUpTo.push(bytes);
   }
 

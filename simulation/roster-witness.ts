@@ -1,7 +1,7 @@
 import type { RosterChange, RosterView } from "@lekt/protocol";
+import type { NetworkHistory, Window } from "./history.ts";
 import { Tally } from "./tally.ts";
 import { Violation } from "./violation.ts";
-import type { NetworkHistory, Window } from "./history.ts";
 import type { Visit, WrittenReply } from "./visit.ts";
 
 /** How long leaves and changes behind a shared address may be gathered (spec 5.8.4). */
@@ -70,14 +70,16 @@ export class RosterWitness {
   }
 
   /** Nothing has happened for long: the roster is exactly what is there, and nobody is stale. */
-  settled(history: NetworkHistory, view: RosterView): void {
+  settled(history: NetworkHistory, view: RosterView, mayBeStale: boolean): void {
     this.#compare(view);
     const now = history.now();
     for (const key of new Set([...now.keys(), ...this.shown.keys()])) {
       const there = now.get(key) ?? 0;
       const shown = this.shown.of(key);
-      if (there !== shown) throw new Violation(`in the end ${shown} are shown and ${there} are there of ${describe(key)}`);
+      if (there !== shown)
+        throw new Violation(`in the end ${shown} are shown and ${there} are there of ${describe(key)}`);
     }
+    if (mayBeStale) return;
     for (const key of this.stale.keys()) throw new Violation(`stale in the end: ${describe(key)}`);
   }
 
@@ -168,7 +170,8 @@ export class RosterWitness {
   }
 
   #see(visit: number, version: number, key: string): void {
-    if (version < (this.#seen.get(visit) ?? 0)) throw new Violation(`seen again after it was over: ${describe(key)}`);
+    if (version < (this.#seen.get(visit) ?? 0))
+      throw new Violation(`seen again after it was over: ${describe(key)}`);
     this.#seen.set(visit, version);
   }
 }

@@ -47,6 +47,7 @@ export interface Scenario {
   readonly happenings: readonly Happening[];
 }
 
+const MOST_HAPPENINGS = 300;
 /** How long a client waits for the end of its setup, at the least. */
 const LEAST_SETUP_MS = 3_000;
 const EMPTY = new Uint8Array(0);
@@ -61,7 +62,7 @@ export function scenarioOf(random: Random): Scenario {
   const maker = new ParticipantMaker(random, networks, options, isCrowd);
   const participants: Participant[] = [];
   while (participants.length < size) participants.push(maker.next(participants));
-  const turmoilMs = isCrowd
+  const turmoilMs: number = isCrowd
     ? random.between(10_000, 40_000)
     : random.pick([15_000, 30_000, 60_000, 60_000, 120_000, isLarge ? 60_000 : 300_000]);
   return {
@@ -71,7 +72,10 @@ export function scenarioOf(random: Random): Scenario {
     atFirst: random.between(1, size),
     arrivalMs: random.pick([0, 20, 1_000, 10_000]),
     turmoilMs,
-    everyMs: isCrowd ? random.between(300, 3_000) : random.pick([100, 500, 1_000, 3_000, 10_000]),
+    everyMs: Math.max(
+      turmoilMs / MOST_HAPPENINGS,
+      isCrowd ? random.between(300, 3_000) : random.pick([100, 500, 1_000, 3_000, 10_000]),
+    ),
     happenings: happeningsOf(random, isCrowd),
   };
 }
@@ -88,15 +92,17 @@ function happeningsOf(random: Random, isCrowd: boolean): readonly Happening[] {
 }
 
 function optionsOf(random: Random, isCrowd: boolean): Scenario["options"] {
+  const heartbeatIntervalMs = random.pick([1_000, 2_000, 3_000, 5_000, 10_000]);
   return {
     maxClients: random.oneIn(10) ? random.between(3, 12) : 16_384,
     maxClientsPerNetwork: random.oneIn(10) ? random.between(2, 10) : 10_000,
     maxClientsPerAddress: random.oneIn(6) ? random.between(1, 4) : isCrowd ? 400 : 64,
     maxConnectionsPerSecond: random.oneIn(8) ? random.between(2, 6) : isCrowd ? 1_000 : 32,
     tickMs: random.pick([0, 5, 20, 20, 20, 50, 300]),
-    heartbeatIntervalMs: random.pick([1_000, 2_000, 3_000, 5_000, 10_000]),
+    heartbeatIntervalMs,
     setupTimeoutMs: random.pick([2_000, 5_000, 10_000]),
-    historyMs: random.oneIn(3) ? random.pick([1_000, 5_000, 30_000]) : 600_000,
+    // With less than an interval everybody who asks only so often would fall behind at every change.
+    historyMs: random.oneIn(3) ? random.pick([2, 4, 10]) * heartbeatIntervalMs : 600_000,
     historyBytes: random.oneIn(3) ? random.pick([32_768, 65_536, 200_000]) : 64 * 1_024 * 1_024,
     defaultNetwork: !random.oneIn(12),
   };
@@ -117,7 +123,7 @@ class ParticipantMaker {
   constructor(
     random: Random,
     networks: readonly string[],
-    { heartbeatIntervalMs = 0, setupTimeoutMs = 0 }: ServerOptions,
+    { heartbeatIntervalMs = 0, setupTimeoutMs = 0, historyBytes = 0 }: ServerOptions,
     isCrowd: boolean,
   ) {
     this.#random = random;
@@ -126,7 +132,9 @@ class ParticipantMaker {
     this.#mostLatencyMs = Math.min(setupTimeoutMs, LEAST_SETUP_MS) / 12;
     this.#addresses = random.pick([1, 3, 20, 1_000]);
     this.#isQuick = random.oneIn(2);
-    this.#bulkBytes = isCrowd || !random.oneIn(4) ? 0 : random.between(500, 1_900);
+    // More at once than the past may hold would make everybody fall behind, again and again.
+    const mayBeBulky = !isCrowd && historyBytes >= 200_000;
+    this.#bulkBytes = mayBeBulky && random.oneIn(3) ? random.between(500, 1_900) : 0;
   }
 
   next(before: readonly Participant[]): Participant {
@@ -157,7 +165,8 @@ class ParticipantMaker {
       if (!random.oneIn(3)) offers.set(method, EMPTY);
     }
     if (random.oneIn(8)) offers.set(METHOD.watch, EMPTY);
-    if (!random.oneIn(3)) offers.set(METHOD.hold, encodeHold(random.pick([0, 1, 500, 5_000, 25_000, 90_000])));
+    if (!random.oneIn(3))
+      offers.set(METHOD.hold, encodeHold(random.pick([0, 1, 500, 5_000, 25_000, 90_000])));
     if (random.oneIn(3)) offers.set(METHOD.identity, new Uint8Array(32).fill(number % 7));
     if (random.oneIn(2)) offers.set(METHOD.data, this.#bytes(random.pick([0, 10, 300, 1_000])));
     if (random.oneIn(5)) offers.set(METHOD.tcp, encodeListeningPorts({ port: 4_000, endpoints: [] }));
@@ -206,7 +215,10 @@ class ParticipantMaker {
 
   #line(): Pick<Participant, "there" | "back"> {
     const random = this.#random;
-    const latencyMs = Math.min(this.#mostLatencyMs, random.pick([0, 1, 10, 40, 150, random.oneIn(10) ? 900 : 80]));
+    const latencyMs = Math.min(
+      this.#mostLatencyMs,
+      random.pick([0, 1, 10, 40, 150, random.oneIn(10) ? 900 : 80]),
+    );
     const direction = (): PipeProfile => ({
       latencyMs,
       jitterMs: random.oneIn(3) ? 0 : latencyMs,

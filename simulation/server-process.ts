@@ -1,4 +1,4 @@
-import { type Appointment, type Random, SimulatedSocket, type VirtualClock } from "@lekt/testkit";
+import type { Appointment, Random, SimulatedSocket, VirtualClock } from "@lekt/testkit";
 import { WHEEL_STEP_MS } from "../packages/server/src/deadline-wheel.ts";
 import { EventLog } from "../packages/server/src/event-log.ts";
 import type { ResolvedOptions } from "../packages/server/src/options.ts";
@@ -119,7 +119,7 @@ export class ServerProcess {
       onWritable: () => {
         visit.blockedSinceMs = undefined;
         // A reply counts as written when the system has all of it.
-        if (visit.heartbeats.length === 0) visit.quietSinceMs = this.#world.clock.nowMs;
+        if (visit.heartbeats.length === 0 && !audit.insideReply) visit.quietSinceMs = this.#world.clock.nowMs;
         if (visitor) this.#heart.writable(visitor);
         this.#schedule();
       },
@@ -275,7 +275,7 @@ export class ServerProcess {
     if (history.size >= maxClientsPerNetwork) throw new Violation("a full network let somebody in");
     if (history.inGroup(visit.group) >= maxClientsPerAddress)
       throw new Violation("more clients of one address were let in than may be");
-    visit.admittedMs = visit.quietSinceMs = nowMs;
+    visit.admittedMs = visit.quietSinceMs = visit.toldMs = nowMs;
     this.history.clients++;
     const { ip, group, key } = visit;
     history.enter(visit.id, { ip, group, key, isSeen: !visit.isWatcher }, nowMs);
@@ -288,7 +288,7 @@ export class ServerProcess {
     visit.replies.push({ heartbeatMs, from, to: history.version });
     visit.repliesWritten++;
     visit.toldUpTo = history.version;
-    visit.quietSinceMs = this.#world.clock.nowMs;
+    visit.quietSinceMs = visit.toldMs = this.#world.clock.nowMs;
     this.#world.onReplied(visit, this);
   }
 

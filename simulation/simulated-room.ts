@@ -138,10 +138,9 @@ export class SimulatedRoom {
 
   /** Replaces a published payload; where the server does not take it in place it is told with the next connection. */
   update(method: number, payload: Uint8Array): void {
+    if (!this.isAwake) return;
     this.offers.set(method, payload);
-    if (!this.isAwake || this.state !== "connected" || !this.session) return;
-    this.session.update(method, payload, this.#world.clock.nowMs);
-    this.#pump(false);
+    this.#replace(method, payload);
   }
 
   sleep(ms: number): void {
@@ -164,25 +163,40 @@ export class SimulatedRoom {
 
   /** Nothing has happened for long: everything is as it really is. */
   settled(history: NetworkHistory): void {
-    this.#roster.settled(history, this.#view);
+    if (this.#asked.includes(METHOD.update) && this.visit?.key !== keyOf(this.person.address, this.offers))
+      throw new Violation("the last change that its program made was never told");
+    const onlineMs = this.#world.clock.nowMs - (this.readyMs ?? 0);
+    // Who found room only lately still waits for others to come back.
+    const mayBeStale = onlineMs < this.settings.staleGraceMs + LONGEST_REPLY_MS;
+    this.#roster.settled(history, this.#view, mayBeStale);
     const exact = this.offers.has(METHOD.session) && this.offers.has(METHOD.server);
     const { self } = this.#list;
     if (exact && !this.offers.has(METHOD.watch) && !self) throw new Violation("it does not find itself");
-    const own = self && keyOf(this.person.address, this.offers);
+    // Who replaced what it published, and knows no session, cannot tell itself from its twins.
+    if (!exact && this.offers.has(METHOD.update)) return;
+    const own = exact && self ? keyOf(this.person.address, this.offers) : undefined;
     this.#peers.settled(this.#list.peers, this.#roster, own);
+  }
+
+  #replace(method: number, payload: Uint8Array): void {
+    if (!this.session) return;
+    this.session.update(method, payload, this.#world.clock.nowMs);
+    this.#pump(false);
   }
 
   #dial(): void {
     this.state = "dialling";
     const dial = ++this.#dials;
+    this.#offered = new Map(this.offers);
     const isLate = () => dial !== this.#dials || this.state !== "dialling";
     const fail = () => {
-      if (!isLate()) this.#after({ error: new LektError("LEKT_CONNECT", "no connection"), broughtRoster: false });
+      if (!isLate())
+        this.#after({ error: new LektError("LEKT_CONNECT", "no connection"), broughtRoster: false });
     };
     const giveUp = this.#world.clock.in(CONNECT_TIMEOUT_MS, fail);
     this.#world.dial(
       this.person,
-      this.offers,
+      this.#offered,
       (socket, visit) => {
         giveUp.isOff = true;
         if (isLate()) socket.destroy();
@@ -204,8 +218,7 @@ export class SimulatedRoom {
     this.#own = undefined;
     this.#you = undefined;
     this.#asked = [];
-    this.#offered = new Map(this.offers);
-    this.#published = new Map(this.offers);
+    this.#published = new Map(this.#offered);
     this.readyMs = undefined;
     this.heartbeatMs = undefined;
     this.connectedMs = this.lastByteMs = clock.nowMs;
@@ -244,7 +257,10 @@ export class SimulatedRoom {
         this.#pump(false);
       },
     });
-    if (!this.isAwake) socket.sleep();
+    if (!this.isAwake) {
+      visit.causes.add("the client slept");
+      socket.sleep();
+    }
     this.#pump(false);
   }
 
@@ -290,6 +306,9 @@ export class SimulatedRoom {
         break;
       case "ready":
         this.#asked = event.asked;
+        for (const [method, payload] of this.offers) {
+          if (this.#offered.get(method) !== payload) this.#replace(method, payload);
+        }
         break;
       case "server":
         this.#you = event.info.you;
@@ -314,7 +333,9 @@ export class SimulatedRoom {
     if (!byDeadline && !written) throw new Violation("took the end of a reply that was not written");
     if (byDeadline && !visit.isDisturbed) throw new Violation("took a part for a whole reply, for no reason");
     if (first || changes.length > 0)
-      this.#world.trace(() => `${name} is told ${changes.map(({ type, entry }) => `${type} ${describe(entry.key)}`)}`);
+      this.#world.trace(
+        () => `${name} is told ${changes.map(({ type, entry }) => `${type} ${describe(entry.key)}`)}`,
+      );
     this.#roster.replied(changes, written, this.#world.historyOf(visit), first, this.#view, nowMs);
     if (first && !this.#asked.includes(METHOD.watch)) {
       this.#own = new OwnEntry({
@@ -376,7 +397,8 @@ export class SimulatedRoom {
     if (!this.session) return;
     const expiryMs = this.#broughtRoster ? this.#view.nextExpiryMs : Number.POSITIVE_INFINITY;
     const { clock } = this.#world;
-    const dueMs = clock.nowMs + Math.max(0, Math.ceil(Math.min(this.session.deadlineMs, expiryMs) - clock.nowMs));
+    const dueMs =
+      clock.nowMs + Math.max(0, Math.ceil(Math.min(this.session.deadlineMs, expiryMs) - clock.nowMs));
     if (this.#timer && this.#timer.atMs <= dueMs) return;
     if (this.#timer) this.#timer.isOff = true;
     if (dueMs < Number.POSITIVE_INFINITY) this.#timer = clock.at(dueMs, () => this.#onTimer());
@@ -411,6 +433,8 @@ export class SimulatedRoom {
   }
 }
 
+/** From the end of the setup to the end of the first reply. */
+const LONGEST_REPLY_MS = 5_000;
 const HEARTBEAT = 0x48;
 /** Of a Response: header, index and length stand before it. */
 const PAYLOAD_OFFSET = 16;

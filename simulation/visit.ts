@@ -40,6 +40,8 @@ export class Visit {
   readonly replies: WrittenReply[] = [];
   /** Up to where the last whole reply told it. */
   toldUpTo = 0;
+  /** When that reply's end was written. */
+  toldMs = 0;
   repliesWritten = 0;
   rejected: { readonly atMs: number; readonly message: string } | undefined;
   /** The server's heart cut it. */

@@ -1,6 +1,6 @@
+export { Random } from "./random.ts";
 export { ClientLeft, type ReplyParts, ScriptedClient, type ScriptedSetup } from "./scripted-client.ts";
 export { type Script, ScriptedServer } from "./scripted-server.ts";
 export { type PipeProfile, SimulatedPipe } from "./simulated-pipe.ts";
-export { SimulatedSocket, type SocketHandlers } from "./simulated-socket.ts";
+export { RETRANSMISSION_MS, SimulatedSocket, type SocketHandlers } from "./simulated-socket.ts";
 export { type Appointment, VirtualClock } from "./virtual-clock.ts";
-export { Random } from "./random.ts";

@@ -11,6 +11,9 @@ export interface SocketHandlers {
   onClose(broken: boolean): void;
 }
 
+/** A system that gets no answer to what it sent gives the connection up after so long; real ones take longer. */
+export const RETRANSMISSION_MS = 45_000;
+
 /** One end of a simulated TCP connection. */
 export class SimulatedSocket {
   /** As long as its process sleeps nothing reaches it. */
@@ -27,6 +30,7 @@ export class SimulatedSocket {
   #broken = false;
   #writableIsDue = false;
   #closed = false;
+  #isGivenUp = false;
 
   private constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -94,6 +98,10 @@ export class SimulatedSocket {
   /** @returns whether the system took all of it; if not, `onWritable` follows. */
   write(bytes: Uint8Array): boolean {
     if (this.#ended || this.#destroyed) return true;
+    if ((this.#outgoing.isDead || this.#incoming.isDead) && !this.#isGivenUp) {
+      this.#isGivenUp = true;
+      this.#clock.in(RETRANSMISSION_MS, () => this.reset());
+    }
     return this.#outgoing.write(bytes);
   }
 
@@ -122,7 +130,8 @@ export class SimulatedSocket {
     if (this.#destroyed || this.#closed) return;
     this.#destroyed = true;
     this.#outgoing.close();
-    this.#incoming.close();
+    this.#incoming.isRead = false;
+    this.#incoming.unwant();
     this.#closeSoon(true);
   }
 
