@@ -122,7 +122,7 @@ export function judgeCut(visit: Visit, nowMs: number): void {
   const takenBytes = (visit.serverSocket?.outgoing.takenBytes ?? 0) - (before?.bytes ?? 0);
   if (before && takenBytes >= SLOW_READER_BYTES)
     throw new Violation(`cut off though it took ${takenBytes} bytes in ten seconds`);
-  if (visit.admittedMs === undefined || nowMs - visit.admittedMs < SLOW_READER_WINDOW_MS)
+  if (visit.admittedMs === undefined || nowMs - (visit.acceptedMs ?? nowMs) < SLOW_READER_WINDOW_MS)
     throw new Violation("cut off as too slow before ten seconds were over");
   if (!visit.person.isRogue && !visit.isDisturbed) throw new Violation("cut off as too slow for no reason");
 }

@@ -13,6 +13,12 @@ export class PeerWitness {
   readonly #stale = new Tally();
   /** What this client was ever shown as: of these one or two may be itself, now and on a connection before. */
   readonly #ownKeys = new Set<string>();
+  readonly #knowsItself: boolean;
+
+  /** @param knowsItself whether it is told its session: otherwise it may take another for itself. */
+  constructor(knowsItself: boolean) {
+    this.#knowsItself = knowsItself;
+  }
 
   ownKey(key: string): void {
     this.#ownKeys.add(key);
@@ -22,7 +28,7 @@ export class PeerWitness {
     const touched = new Set<string>();
     for (const event of events) this.#apply(event, touched);
     for (const key of touched) {
-      const spare = this.#ownKeys.has(key) ? 2 : 0;
+      const spare = !this.#knowsItself || this.#ownKeys.has(key) ? 2 : 0;
       this.#compare("peers", key, this.#live.of(key), roster.shown.of(key), spare);
       this.#compare("stale peers", key, this.#stale.of(key), roster.stale.of(key), spare);
     }

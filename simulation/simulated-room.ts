@@ -99,8 +99,8 @@ export class SimulatedRoom {
     return this.#broughtRoster;
   }
 
-  get heartbeatIsOutstanding(): boolean {
-    return this.heartbeatMs !== undefined;
+  get #knowsItself(): boolean {
+    return this.offers.has(METHOD.session) && this.offers.has(METHOD.server);
   }
 
   /** Joins. */
@@ -109,7 +109,7 @@ export class SimulatedRoom {
     this.#view = new RosterView({ staleGraceMs: this.settings.staleGraceMs });
     this.#list = new PeerList();
     this.#roster = new RosterWitness();
-    this.#peers = new PeerWitness();
+    this.#peers = new PeerWitness(this.#knowsItself);
     this.#policy = new ReconnectPolicy({
       home: parseLektUrl("lekt://192.0.2.1/"),
       waitForServer: true,
@@ -169,7 +169,7 @@ export class SimulatedRoom {
     // Who found room only lately still waits for others to come back.
     const mayBeStale = onlineMs < this.settings.staleGraceMs + LONGEST_REPLY_MS;
     this.#roster.settled(history, this.#view, mayBeStale);
-    const exact = this.offers.has(METHOD.session) && this.offers.has(METHOD.server);
+    const exact = this.#knowsItself;
     const { self } = this.#list;
     if (exact && !this.offers.has(METHOD.watch) && !self) throw new Violation("it does not find itself");
     // Who replaced what it published, and knows no session, cannot tell itself from its twins.

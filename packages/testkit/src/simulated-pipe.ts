@@ -194,7 +194,7 @@ export class SimulatedPipe {
   }
 
   #send(): void {
-    if (this.isDead || this.#isClosed) return;
+    if (this.#isClosed) return;
     for (let room = this.profile.windowBytes - this.#windowUsed; room > 0; ) {
       const bytes = this.#waiting[0];
       if (!bytes) break;
@@ -226,6 +226,8 @@ export class SimulatedPipe {
   }
 
   #fly(bytes: Uint8Array | undefined): void {
+    // The writer's system takes it, and nobody ever has it.
+    if (this.isDead) return;
     const { latencyMs, jitterMs } = this.profile;
     const delayMs = latencyMs + (jitterMs > 0 ? this.#random.below(jitterMs + 1) : 0);
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.#clock.nowMs + delayMs);
