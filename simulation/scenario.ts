@@ -13,7 +13,7 @@ export interface Participant {
 }
 
 /** What can happen to those who take part. */
-export const HAPPENINGS = [
+const HAPPENINGS = [
   "join",
   "leave",
   "update",

@@ -30,7 +30,7 @@ export class HookFailed extends Error {}
 /** How long a late turn of the wheel counts in favour of clients, as in `create-server.ts`. */
 const LATENESS_MEMORY_MS = 5_000;
 /** A slice, a packet that was too long for the rest of it, and a Reject: more never waits for one reader. */
-export const MOST_WAITING_BYTES = 2 * 32_768 + 2_048;
+const MOST_WAITING_BYTES = 2 * 32_768 + 2_048;
 
 /** One connection on the server's side. */
 export interface Connection {
