@@ -70,7 +70,7 @@ function auditConnection(connection: Connection, server: ServerProcess, nowMs: n
 function auditReader(visit: Visit, nowMs: number): void {
   const bytes = visit.serverSocket?.outgoing.takenBytes ?? 0;
   visit.taken.push({ atMs: nowMs, bytes });
-  while ((visit.taken[0]?.atMs ?? nowMs) < nowMs - NOTHING_TAKEN_MS - 2 * WHEEL_SLACK_MS) visit.taken.shift();
+  while ((visit.taken[0]?.atMs ?? nowMs) < nowMs - 2 * NOTHING_TAKEN_MS) visit.taken.shift();
   const first = visit.taken.find((sample) => sample.bytes === bytes);
   if (first && nowMs - first.atMs > NOTHING_TAKEN_MS + WHEEL_SLACK_MS)
     throw new Violation("a reader that reads nothing is still there");

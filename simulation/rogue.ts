@@ -61,6 +61,8 @@ export function misbehave(
         break;
       case "deaf":
         socket.incoming.isRead = false;
+        // Little is on its way before the server has to wait.
+        socket.incoming.profile = { ...socket.incoming.profile, windowBytes: 200 };
         for (let i = 0; i < 30; i++) clock.in(i * 400, beat);
         break;
       case "silent":

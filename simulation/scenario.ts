@@ -219,13 +219,15 @@ class ParticipantMaker {
       this.#mostLatencyMs,
       random.pick([0, 1, 10, 40, 150, random.oneIn(10) ? 900 : 80]),
     );
-    const direction = (): PipeProfile => ({
+    // A small window on a long way is slower than a reader may be (spec 5.15.3).
+    const leastWindowBytes = latencyMs > 10 ? 4_096 : 500;
+    const direction = (leastBytes: number): PipeProfile => ({
       latencyMs,
       jitterMs: random.oneIn(3) ? 0 : latencyMs,
-      windowBytes: random.pick([4_096, 16_384, 65_536, 1_000_000]),
+      windowBytes: random.pick([leastBytes, 16_384, 65_536, 1_000_000]),
       pieces: random.pick(["whole", "whole", "any", "any", random.oneIn(3) ? "bytes" : "any"]),
       readBytesPerSecond: Number.POSITIVE_INFINITY,
     });
-    return { there: direction(), back: direction() };
+    return { there: direction(4_096), back: direction(leastWindowBytes) };
   }
 }

@@ -126,18 +126,17 @@ export const BROKEN: readonly BrokenHeart[] = [
   {
     bug: "a deadline that comes too early",
     breakIt: () => {
-      const { receive } = ServerSession.prototype;
-      vi.spyOn(ServerSession.prototype, "receive").mockImplementation(function (
+      const { replied } = ServerSession.prototype;
+      vi.spyOn(ServerSession.prototype, "replied").mockImplementation(function (
         this: ServerSession,
-        bytes,
         nowMs,
-        latenessMs,
+        hadNews,
       ) {
-        receive.call(this, bytes, nowMs, latenessMs);
-        if (this.phase === "setup") this.deadlineMs = Math.min(this.deadlineMs, nowMs + 100);
+        replied.call(this, nowMs, hadNews);
+        this.deadlineMs = nowMs + 500;
       });
     },
-    says: /too early|nothing stood in its way/,
+    says: /too early/,
   },
   {
     bug: "a reply without its end",
@@ -181,7 +180,7 @@ export const BROKEN: readonly BrokenHeart[] = [
         return true;
       });
     },
-    says: /bytes wait in the server/,
+    says: /bytes wait in the server|too early/,
   },
   {
     bug: "a server that keeps readers who read nothing",
