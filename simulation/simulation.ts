@@ -1,5 +1,5 @@
 import { METHOD } from "@lekt/protocol";
-import { type PipeProfile, Random, RETRANSMISSION_MS, SimulatedSocket, VirtualClock } from "@lekt/testkit";
+import { Random, RETRANSMISSION_MS, SimulatedSocket, VirtualClock } from "@lekt/testkit";
 import { type ResolvedOptions, resolveOptions } from "../packages/server/src/options.ts";
 import { auditRoom, auditServer } from "./deadline-audit.ts";
 import { judgeCut, judgeEnd, judgeReject } from "./drop-judge.ts";
@@ -50,7 +50,6 @@ class Simulation {
   readonly #rooms: SimulatedRoom[] = [];
   readonly #participants = new Map<string, Participant>();
   readonly #servers = new Map<Visit, ServerProcess>();
-  readonly #visits = new Set<Visit>();
   #server: ServerProcess | undefined;
   #violation: Outcome["violation"];
   #microtasks = false;
@@ -203,22 +202,21 @@ class Simulation {
         clock.in(back.latencyMs, onFailed);
         return;
       }
-      const visit = new Visit(++this.#lastVisit, person, offers, clock.nowMs);
+      const visit = new Visit(++this.#lastVisit, person, offers);
       const [clientSocket, serverSocket] = SimulatedSocket.pair(clock, this.#random, there, back);
       visit.clientSocket = clientSocket;
       this.#servers.set(visit, server);
-      this.#visits.add(visit);
       server.accept(visit, serverSocket);
       if (this.#options.authorize) visit.causes.add("the operator's rule takes its time");
       clock.in(back.latencyMs, () => onConnected(clientSocket, visit));
     });
   }
 
-  #lineOf(person: Person): { there: PipeProfile; back: PipeProfile } {
+  /** Rogues come by the line of the first participant. */
+  #lineOf(person: Person): Pick<Participant, "there" | "back"> {
     const line = this.#participants.get(person.name) ?? this.#scenario.participants[0];
     if (!line) throw new Error("nobody takes part");
-    // Calls that come at once are no help to a line that is slow anyway.
-    return { there: line.there, back: line.back };
+    return line;
   }
 
   #authorize(mostMs: number): Promise<true | { refuse: string }> {

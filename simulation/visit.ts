@@ -24,7 +24,6 @@ export class Visit {
   readonly person: Person;
   readonly ip: number;
   readonly group: string;
-  readonly dialledMs: number;
   /** What the others see once it is in the network. */
   key: string;
   clientSocket: SimulatedSocket | undefined;
@@ -58,13 +57,12 @@ export class Visit {
   #writtenBytes = 0;
   #readBytes = 0;
 
-  constructor(id: number, person: Person, offers: ReadonlyMap<number, Uint8Array>, nowMs: number) {
+  constructor(id: number, person: Person, offers: ReadonlyMap<number, Uint8Array>) {
     this.id = id;
     this.person = person;
     this.ip = addressOf(person.address).ip;
     this.group = groupOf(person.address);
     this.key = keyOf(person.address, offers);
-    this.dialledMs = nowMs;
   }
 
   get isWatcher(): boolean {
