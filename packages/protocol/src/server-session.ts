@@ -106,7 +106,8 @@ export class ServerSession {
   /** What it published, where it may replace it (spec 4.10). */
   #updatable: MethodInfo[] | undefined;
   #holdMs = 0;
-  #heldUntilMs: number | undefined;
+  /** When the last heartbeat came: a hold counts from there (spec 5.17). */
+  #heartbeatMs = 0;
   /** Theoretical arrival times of the two leaky buckets (GCRA): heartbeats in, news out. */
   #nextHeartbeatMs = 0;
   #nextNewsMs = 0;
@@ -201,9 +202,9 @@ export class ServerSession {
       this.deadlineMs = allowedMs;
       return false;
     }
-    this.#heldUntilMs ??= nowMs + this.#holdMs;
-    if (nowMs >= this.#heldUntilMs) return true;
-    this.deadlineMs = this.#heldUntilMs;
+    const heldUntilMs = this.#heartbeatMs + this.#holdMs;
+    if (nowMs >= heldUntilMs) return true;
+    this.deadlineMs = heldUntilMs;
     return false;
   }
 
@@ -212,7 +213,6 @@ export class ServerSession {
     // The session may have ended while the reply was being written.
     if (this.pendingReplies === 0) return;
     this.pendingReplies--;
-    this.#heldUntilMs = undefined;
     if (hadNews) this.#nextNewsMs = Math.max(this.#nextNewsMs, nowMs) + NEWS_SPACING_MS;
     this.deadlineMs = nowMs + this.#silenceMs;
   }
@@ -231,6 +231,7 @@ export class ServerSession {
       case "heartbeat":
         this.#charge(nowMs, latenessMs);
         this.pendingReplies++;
+        this.#heartbeatMs = nowMs;
         if (this.pendingReplies === 1) this.deadlineMs = nowMs + this.#silenceMs;
         break;
     }
