@@ -1,8 +1,6 @@
 import {
   type AddressGroup,
   addressGroup,
-  formatIpv4,
-  formatIpv6,
   type Introduction,
   type RejectWord,
   RosterMember,
@@ -10,6 +8,7 @@ import {
   SESSION_BYTES,
   ServerSession,
   type ServerSessionEffect,
+  type ServerSessionOptions,
   safeText,
 } from "@lekt/protocol";
 import { ConnectionRate } from "./connection-rate.ts";
@@ -18,6 +17,7 @@ import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
 import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
 import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
+import { Slab } from "./slab.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
@@ -35,6 +35,7 @@ interface Refusal {
  */
 export class Rendezvous {
   readonly #options: ResolvedOptions;
+  readonly #sessionOptions: ServerSessionOptions;
   readonly #surroundings: Surroundings;
   readonly #log: EventLog;
   readonly #wheel: DeadlineWheel<Visitor>;
@@ -53,6 +54,8 @@ export class Rendezvous {
 
   constructor(options: ResolvedOptions, surroundings: Surroundings, log: EventLog) {
     this.#options = options;
+    const slab = new Slab();
+    this.#sessionOptions = { ...options, allocate: (bytes) => slab.take(bytes) };
     this.#surroundings = surroundings;
     this.#log = log;
     this.#wheel = new DeadlineWheel(surroundings.nowMs());
@@ -98,10 +101,8 @@ export class Rendezvous {
       return undefined;
     }
     const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
-    const session = new ServerSession(this.#options, address, isProtected, nowMs);
-    const shown = address.ipv6 ? formatIpv6(address.ipv6) : formatIpv4(address.ip);
-    const sessionId = this.#surroundings.random(SESSION_BYTES);
-    const visitor = new Visitor(link, shown, group, session, sessionId);
+    const session = new ServerSession(this.#sessionOptions, address, isProtected, nowMs);
+    const visitor = new Visitor(link, session, this.#surroundings.random(SESSION_BYTES));
     this.#visitors.add(visitor);
     if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
@@ -241,7 +242,6 @@ export class Rendezvous {
   #introduced(visitor: Visitor, introduction: Introduction): void {
     // Who broke a rule right behind its last answer is refused already.
     if (visitor.session.phase !== "admission") return;
-    visitor.introduction = introduction;
     const { authorize } = this.#options;
     if (!authorize) {
       this.#admit(visitor, introduction);
@@ -258,11 +258,13 @@ export class Rendezvous {
         } as const;
       })
       .then((refusal) => {
-        // It may have left meanwhile, or have been refused for another reason.
-        if (visitor.departed || visitor.session.phase !== "admission") return;
-        if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
-        else this.#admit(visitor, introduction);
-        this.#surroundings.wake?.();
+        const { act = (deed) => deed() } = this.#surroundings;
+        act(() => {
+          // It may have left meanwhile, or have been refused for another reason.
+          if (visitor.departed || visitor.session.phase !== "admission") return;
+          if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
+          else this.#admit(visitor, introduction);
+        });
       });
   }
 
@@ -313,6 +315,9 @@ export class Rendezvous {
     visitor.network = network;
     network.enter(visitor.group);
     visitor.edition = network.roster.enter(introduction.wantsSessions);
+    visitor.wantsServerInfo = introduction.wantsServerInfo;
+    visitor.wantsTokens = introduction.resumeToken !== undefined;
+    visitor.resumeToken = introduction.resumeToken;
     this.#clients++;
     if (!introduction.watch) {
       visitor.member = new RosterMember(introduction.ip, introduction.object, visitor.sessionId);

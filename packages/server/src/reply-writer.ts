@@ -11,8 +11,8 @@ export interface Surroundings {
   readonly unixSeconds: () => number;
   /** Random bytes, for sessions and histories. */
   readonly random: (bytes: number) => Uint8Array;
-  /** Called when the heart did something by itself, after `authorize` decided: `nextTickMs` may have moved. */
-  readonly wake?: () => void;
+  /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
+  readonly act?: (deed: () => void) => void;
 }
 
 /** What the writer needs of who drives it. */
@@ -119,7 +119,7 @@ export class ReplyWriter {
       return;
     }
     const unixSeconds = this.#surroundings.unixSeconds();
-    const withToken = visitor.introduction?.resumeToken !== undefined;
+    const withToken = visitor.wantsTokens;
     const short = hasNews
       ? edition.shortReply(visitor.position, withToken, unixSeconds, SHORT_REPLY_BYTES)
       : this.#endOfReply.at(unixSeconds);
@@ -138,9 +138,10 @@ export class ReplyWriter {
   #firstReply(visitor: Visitor, network: Network, edition: Edition): LongReplyPlan {
     const unixSeconds = this.#surroundings.unixSeconds();
     const snapshot = network.roster.snapshot(edition, unixSeconds);
-    const token = visitor.introduction?.resumeToken;
+    const token = visitor.resumeToken;
+    visitor.resumeToken = undefined;
     const words: Uint8Array[] = [];
-    if (visitor.introduction?.wantsServerInfo) words.push(this.#serverInfo(visitor, unixSeconds));
+    if (visitor.wantsServerInfo) words.push(this.#serverInfo(visitor, unixSeconds));
     const expiresMs = this.#expiresMs();
     if (token === undefined) {
       return { edition, words, start: snapshot, expiresMs, end: this.#endOf(edition, false) };
@@ -202,7 +203,7 @@ export class ReplyWriter {
   #serverInfo(visitor: Visitor, unixSeconds: number): Uint8Array {
     const you = { address: visitor.address, port: visitor.link.port };
     const payload = encodeServerInfo({
-      you: visitor.introduction?.wantsSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
+      you: visitor.edition?.withSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
       heartbeatSeconds: this.#heartbeatSeconds,
       relay: null,
       stun: [],
