@@ -23,6 +23,15 @@ import { type Link, Visitor } from "./visitor.ts";
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
 const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
 
+/**
+ * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits
+ * for the next turn.
+ */
+const ANSWERS_PER_TURN = 256;
+const ERRANDS_PER_TURN = 128;
+/** A small network does not wait until a large one is through. */
+const ANSWERS_IN_A_ROW = 32;
+
 interface Refusal {
   readonly word: RejectWord;
   readonly text: string;
@@ -45,6 +54,10 @@ export class Rendezvous {
   readonly #networks = new Map<string, Network>();
   /** Networks with changes that are not encoded yet. */
   readonly #changed = new Set<Network>();
+  /** Networks that ticked, and where somebody is still due an answer. */
+  readonly #answering = new Set<Network>();
+  /** Those who are to be told that the server stops, and those whose deadline has come. */
+  readonly #errands = new Set<Visitor>();
   #nextNetworkId = 1;
   #nextTickMs = Number.POSITIVE_INFINITY;
   #clients = 0;
@@ -81,9 +94,10 @@ export class Rendezvous {
     return this.#networks.size;
   }
 
-  /** When `tick` is due; infinitely late where nothing changed. */
+  /** When `tick` is due: at once where it left something for the next turn, infinitely late where nothing changed. */
   get nextTickMs(): number {
-    return this.#nextTickMs;
+    const hasLeftOver = this.#answering.size + this.#errands.size > 0 || this.#replies.hasPaused;
+    return hasLeftOver ? Number.NEGATIVE_INFINITY : this.#nextTickMs;
   }
 
   /** A connection came. @returns undefined where it was turned away without a word. */
@@ -136,38 +150,78 @@ export class Rendezvous {
   /** The connection is gone. */
   disconnected(visitor: Visitor): void {
     this.#visitors.delete(visitor);
+    this.#errands.delete(visitor);
     if (visitor.session.phase === "rejected") this.#refused--;
     this.#wheel.disarm(visitor);
     this.departed(visitor);
   }
 
-  /** Encodes what changed, once for each network that is due, and answers those who waited for it. */
+  /**
+   * Encodes what changed, once for each network that is due, and answers those who waited for it. What is too
+   * much for one turn of the event loop is left for the next call, which is due at once.
+   */
   tick(): void {
     const nowMs = this.#surroundings.nowMs();
-    const unixSeconds = this.#surroundings.unixSeconds();
-    this.#nextTickMs = Number.POSITIVE_INFINITY;
+    this.#runErrands();
+    this.#replies.resume();
     for (const network of this.#changed) {
       const { roster } = network;
-      if (roster.nextTickMs <= nowMs) {
-        roster.tick(nowMs, unixSeconds);
-        for (const visitor of network.waiting) this.#replies.serve(visitor, true);
+      if (network.due.size > 0 || roster.nextTickMs > nowMs) continue;
+      roster.tick(nowMs, this.#surroundings.unixSeconds());
+      network.takeWaiting();
+      if (network.due.size > 0) this.#answering.add(network);
+    }
+    this.#answer();
+    this.#nextTickMs = Number.POSITIVE_INFINITY;
+    for (const network of this.#changed) {
+      const dueMs = network.roster.nextTickMs;
+      if (dueMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
+      else this.#nextTickMs = Math.min(this.#nextTickMs, dueMs);
+    }
+  }
+
+  /** Answers those who are due, so many in a turn, a few of each network after the other. */
+  #answer(): void {
+    let left = ANSWERS_PER_TURN;
+    while (left > 0 && this.#answering.size > 0) {
+      for (const network of this.#answering) {
+        let ofThisNetwork = Math.min(left, ANSWERS_IN_A_ROW);
+        for (const visitor of network.due) {
+          if (ofThisNetwork === 0) break;
+          ofThisNetwork--;
+          left--;
+          network.due.delete(visitor);
+          this.#replies.serve(visitor, true);
+        }
+        if (network.due.size === 0) this.#answering.delete(network);
       }
-      if (roster.nextTickMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
-      this.#nextTickMs = Math.min(this.#nextTickMs, roster.nextTickMs);
     }
   }
 
   /** Every `WHEEL_STEP_MS`: keeps the deadlines. */
   turn(): void {
     this.#log.sumUpRefusals(this.#surroundings.nowMs());
-    this.#wheel.turn(this.#surroundings.nowMs(), (visitor) => this.#expired(visitor));
+    this.#wheel.turn(this.#surroundings.nowMs(), (visitor) => this.#errands.add(visitor));
+    this.#runErrands();
   }
 
   /** Tells everybody that the server stops; from now on newcomers are refused. */
   stop(): void {
     this.#stopping = true;
     this.#log.stopping(this.#clients);
-    for (const visitor of this.#visitors) this.#refuse(visitor, "shutdown", "the server is shutting down");
+    for (const visitor of this.#visitors) this.#errands.add(visitor);
+    this.#runErrands();
+  }
+
+  #runErrands(): void {
+    let left = ERRANDS_PER_TURN;
+    for (const visitor of this.#errands) {
+      if (left-- === 0) return;
+      this.#errands.delete(visitor);
+      if (this.#stopping) this.#refuse(visitor, "shutdown", "the server is shutting down");
+      if (visitor.deadlineMs <= this.#surroundings.nowMs()) this.#expired(visitor);
+      else this.#wheel.arm(visitor);
+    }
   }
 
   /** Cuts every connection, without a word. */
@@ -324,13 +378,16 @@ export class Rendezvous {
       network.roster.add(visitor.member);
       this.#markChanged(network);
     }
-    this.#log.joined({
-      address: visitor.address,
-      network: network.id,
-      name: introduction.name,
-      watch: introduction.watch,
-      clients: network.size,
-    });
+    if (this.#log.tellsOfClients) {
+      const { name, watch } = introduction;
+      this.#log.joined({
+        address: visitor.address,
+        network: network.id,
+        name,
+        watch,
+        clients: network.size,
+      });
+    }
     visitor.session.admit(this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
     this.#wheel.arm(visitor);
@@ -348,14 +405,19 @@ export class Rendezvous {
     visitor.network = undefined;
     visitor.reply = undefined;
     network.waiting.delete(visitor);
+    network.due.delete(visitor);
+    this.#replies.forget(visitor);
     network.leave(visitor.group);
     if (visitor.edition) network.roster.exit(visitor.edition);
     visitor.edition = undefined;
     this.#clients--;
-    this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
+    if (this.#log.tellsOfClients) {
+      this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
+    }
     if (network.size === 0) {
       this.#networks.delete(network.name);
       this.#changed.delete(network);
+      this.#answering.delete(network);
     } else if (member) {
       network.roster.remove(member, this.#surroundings.nowMs());
       this.#markChanged(network);

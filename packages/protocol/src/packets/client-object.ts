@@ -10,7 +10,7 @@ import { readU32, writeU32 } from "../integers.ts";
  */
 export const OBJECT_SIZE_BYTES = 4;
 export const OBJECT_MIN_SIZE = 4;
-const METHOD_HEAD_BYTES = 8;
+export const METHOD_HEAD_BYTES = 8;
 
 /** What a client told of itself about one method. */
 export interface MethodInfo {
