@@ -59,48 +59,97 @@ class Roster:
     """The multiset of 5.9.2, with the reply that is being read on top of it (5.4.3)."""
 
     def __init__(self) -> None:
+        self.token = b""
+        """What this roster can be resumed with; empty where it cannot (5.19.1)."""
         self._peers: dict[bytes, list[w.ClientObject]] = {}
         self._draft: dict[bytes, list[w.ClientObject]] = {}
         self.draft_size = 0
+        self._next_token: bytes | None = None
+        self._begun = False
+        """The connection's first reply has shown where it starts (5.19.2)."""
+        self._by_session: dict[bytes | None, w.ClientObject] | None = None
+        """Made for the first word about sessions in a reply."""
 
     def __iter__(self) -> Iterator[w.ClientObject]:
-        return (peer for peers in self._peers.values() for peer in peers)
+        return (plain(peer) for peers in self._peers.values() for peer in peers)
 
     def apply(self, packet: w.Added | w.Removed) -> None:
-        """5.8.1; words from the server are not peers (5.13)."""
+        """5.8.1"""
         if isinstance(packet, w.Removed):
             for ip in packet.ips:
+                self._begun = True
                 if ip in self._draft or ip in self._peers:
                     self.draft_size -= len(self._touch(ip))
                     self._draft[ip] = []
             return
         for peer in packet.clients:
-            if peer.ip != w.WORD_IP:
-                self._touch(peer.ip).append(peer)
-                self.draft_size += 1
+            if peer.ip == w.WORD_IP:
+                self._word(peer)
+                continue
+            self._begun = True
+            self._touch(peer.ip).append(peer)
+            self.draft_size += 1
+            if self._by_session is not None:
+                self._by_session[peer.get(w.SESSION)] = peer
 
     def forget(self) -> None:
         """A new connection starts from the empty roster (5.3); what is shown stays until its first reply."""
         self._draft = {ip: [] for ip in self._peers}
         self.draft_size = 0
+        self._next_token = self._by_session = None
+        self._begun = False
 
     def commit(self) -> tuple[list[w.ClientObject], list[w.ClientObject]]:
-        """The end of a reply: who left and who joined (5.9)."""
+        """The end of a reply: who left and who joined (5.9), whatever their sessions (5.9.5)."""
+        if self._draft or self._next_token is not None:
+            self.token = self._next_token or b""
         left: list[w.ClientObject] = []
         joined: list[w.ClientObject] = []
         for ip, after in self._draft.items():
             before = self._peers.pop(ip, [])
             if after:
                 self._peers[ip] = after
-            left += (Counter(before) - Counter(after)).elements()
-            joined += (Counter(after) - Counter(before)).elements()
+            were, are = Counter(map(plain, before)), Counter(map(plain, after))
+            left += (were - are).elements()
+            joined += (are - were).elements()
         self._draft = {}
+        self._next_token = self._by_session = None
+        self._begun = True
         return left, joined
+
+    def _word(self, word: w.ClientObject) -> None:
+        """Words from the server are not peers (5.13)."""
+        if (gone := word.get(w.SESSION)) is not None:
+            self._begun = True
+            for at in range(0, len(gone) - 7, 8):
+                self._gone(gone[at : at + 8])
+        if (token := word.get(w.RESUME)) is not None:
+            if self._begun:
+                self._next_token = token
+            elif token and token == self.token:
+                self._draft = {}
+                self.draft_size = sum(map(len, self._peers.values()))
+            self._begun = True
+
+    def _gone(self, session: bytes) -> None:
+        """5.8.5; a session that nobody has changes nothing (5.8.7)."""
+        if self._by_session is None:
+            there = (self._peers | self._draft).values()
+            self._by_session = {peer.get(w.SESSION): peer for peers in there for peer in peers}
+        peer = self._by_session.pop(session, None)
+        if peer and peer in (peers := self._touch(peer.ip)):
+            peers.remove(peer)
+            self.draft_size -= 1
 
     def _touch(self, ip: bytes) -> list[w.ClientObject]:
         if ip not in self._draft:
             self._draft[ip] = list(self._peers.get(ip, ()))
         return self._draft[ip]
+
+
+def plain(peer: w.ClientObject) -> w.ClientObject:
+    """What a client published, without its session."""
+    return w.ClientObject(peer.ip, tuple((i, p) for i, p in peer.methods if i != w.SESSION))
 
 
 def readable(index: int, payload: bytes | None) -> Any:
@@ -241,6 +290,8 @@ class Client:
         self._offered = dict(self.methods)
         if self._url.network is not None:
             self._offered[w.NETWORK] = self._url.network.encode("utf-8")
+        if w.RESUME in self._offered:
+            self._offered[w.RESUME] = self.roster.token
         end = time.monotonic() + CONNECT_TIMEOUT
         where = f"{self._url.host}, port {self._url.port}"
         fault: Exception = OSError("no address")
@@ -342,7 +393,8 @@ class Client:
         """5.14, 5.15, 5.18"""
         self.server = {}
         next_beat = heard = time.monotonic()
-        outstanding = ended = False
+        outstanding = False
+        ended = w.RESUME in self._asked
         while not self._closed.is_set() and (now := time.monotonic()) < end:
             if not outstanding and now >= next_beat:
                 self._send(w.Heartbeat(int(time.time())).encode())
@@ -415,7 +467,7 @@ def print_line(event: Event) -> None:
 
 
 def own_methods(args: argparse.Namespace) -> dict[int, bytes]:
-    methods = {w.SERVER: b""}
+    methods = {w.SERVER: b"", w.RESUME: b"", w.SESSION: b""}
     if args.name is not None:
         methods[w.NAME] = args.name.encode("utf-8", "surrogateescape")
     if args.tcp is not None:

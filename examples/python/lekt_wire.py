@@ -592,7 +592,8 @@ METHODS: dict[int, Method] = {
 }
 METHODS |= {i: Method("unassigned", bytes) for i in range(7, 17)}
 METHODS |= {i: Method("private use", bytes) for i in range(33, 65)}
-TCP, UDP, NETWORK, TOKEN, NAME, DATA, HOLD, SERVER, IPV6, WATCH = 1, 2, 17, 18, 20, 21, 22, 23, 25, 27
+TCP, UDP, NETWORK, TOKEN, NAME, DATA, HOLD, SERVER, IPV6, RESUME = 1, 2, 17, 18, 20, 21, 22, 23, 25, 26
+WATCH, SESSION = 27, 29
 
 
 def label(index: int) -> str:

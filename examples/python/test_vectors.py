@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lekt_wire as w
+from lekt_client import Roster
 
 passed = 0
 failures: list[str] = []
@@ -193,6 +194,45 @@ def run_urls(urls: dict[str, list[dict[str, Any]]]) -> None:
         check(f"urls: {case['url'][:60]!r}", lambda: refused(w.UrlError, lambda: w.parse_url(case["url"])))
 
 
+def sorted_clients(clients: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(client, sort_keys=True) for client in clients)
+
+
+def follow(connections: list[dict[str, Any]], pieces: Callable[[bytes], Iterable[bytes]]) -> None:
+    """Reads what servers sent on one connection after the other."""
+    roster = Roster()
+
+    def shown() -> list[str]:
+        return sorted_clients({"ip": w.ip_text(c.ip), "methods": [[i, p.hex()] for i, p in c.methods]} for c in roster)
+
+    for connection in connections:
+        roster.forget()
+        decoder = w.ClientDecoder("heartbeat")
+
+        def read(data: bytes) -> None:
+            for piece in pieces(data):
+                decoder.push(piece)
+                while (packet := decoder.next()) is not None:
+                    if isinstance(packet, w.Added) and not packet.clients:
+                        roster.commit()
+                    else:
+                        roster.apply(packet)
+
+        for reply in connection["replies"]:
+            read(bytes.fromhex(reply["hex"]))
+            equal((shown(), roster.token.hex()), (sorted_clients(reply["roster"]), reply["token"]))
+        before = shown()
+        read(bytes.fromhex(connection.get("unfinished", "")))
+        equal(shown(), before)
+
+
+def run_rosters(vectors: list[dict[str, Any]]) -> None:
+    for vector in vectors:
+        name, connections = f"rosters: {vector['name']}", vector["connections"]
+        check(f"{name}, whole", lambda: follow(connections, lambda data: [data]))
+        check(f"{name}, byte by byte", lambda: follow(connections, lambda data: [bytes([b]) for b in data]))
+
+
 def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
@@ -205,6 +245,7 @@ def main() -> int:
         run_malformed(name, load(name))
     run_payloads(load("payloads"))
     run_urls(load("urls"))
+    run_rosters(load("rosters"))
     for failure in failures[:50]:
         print("FAILED", failure)
     print(f"{passed} passed, {len(failures)} failed")

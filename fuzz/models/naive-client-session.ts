@@ -7,7 +7,7 @@ import {
   type ServerPacket,
   toHex,
 } from "@lekt/protocol";
-import { naiveServerPackets } from "./naive-decoder.ts";
+import { naiveServerPackets } from "@lekt/testkit";
 import { contentOf, type NaiveRoster } from "./naive-roster.ts";
 
 /** What tokens stand for: the state of the roster when the reply that gave one ended. */

@@ -5,19 +5,16 @@ import {
   encodeHandshake,
   encodeHeartbeat,
   encodeResponse,
-  equalBytes,
   ProtocolError,
 } from "@lekt/protocol";
-import { type FuzzInput, inputOf, piecesOf } from "../engine/fuzz-input.ts";
+import { naiveClientPackets } from "@lekt/testkit";
+import { type FuzzInput, inputOf } from "../engine/fuzz-input.ts";
 import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
-import { isSame } from "../models/equality.ts";
-import { naiveClientPackets } from "../models/naive-decoder.ts";
-import { type Decoding, feed, type StreamDecoder, singleBytes } from "./decoding.ts";
+import { checkAgainstNaive, type Decoding, feed, type StreamDecoder } from "./decoding.ts";
 import { streamSeeds } from "./vector-seeds.ts";
 
 /** The largest packet that waits to be whole: a response with the longest payload, or the longest handshake. */
 const MAX_WAITING_BYTES = 16 + 4_096;
-const SINGLE_BYTES_UP_TO = 400;
 
 export interface ClientDecoder extends StreamDecoder<ClientPacket> {
   phase: "handshake" | "setup" | "heartbeat";
@@ -43,25 +40,13 @@ export function clientDecoderTarget(
   };
 
   const run = (input: FuzzInput, note: Note) => {
-    const { bytes } = input;
     const asked = (input.calls[0] ?? 0) % 5;
-    const naive = naiveClientPackets(bytes, asked);
-    const decoded = decode(piecesOf(input), asked);
-    note(`${decoded.packets.map(({ type }) => type.slice(0, 3)).slice(0, 6)} ${decoded.fault}`);
-    check(decoded.fault === naive.fault, `fault ${decoded.fault}, by the naive decoder ${naive.fault}`);
-    check(isSame(decoded.packets, naive.packets), "other packets than the naive decoder's");
-    const encoded = concatBytes(decoded.packets.map(encode));
-    check(equalBytes(encoded, bytes.subarray(0, decoded.offset)), "encoded anew the packets are other bytes");
-    if (bytes.length > SINGLE_BYTES_UP_TO) return;
-    const single = decode(singleBytes(bytes), asked);
-    check(
-      isSame(single.packets, naive.packets) && single.fault === naive.fault,
-      "byte by byte it is another stream",
-    );
-    if (single.fault === undefined) return;
-    const before = naiveClientPackets(bytes.subarray(0, single.given - 1), asked).fault;
-    const then = naiveClientPackets(bytes.subarray(0, single.given), asked).fault;
-    check(before === undefined && then === single.fault, `the fault is judged at byte ${single.given - 1}`);
+    const decoders = {
+      decode: (pieces: readonly Uint8Array[]) => decode(pieces, asked),
+      naive: (bytes: Uint8Array) => naiveClientPackets(bytes, asked),
+      encode,
+    };
+    checkAgainstNaive(input, decoders, note);
   };
 
   return {

@@ -1,14 +1,19 @@
 import {
-  type ClientPacket,
   concatBytes,
   encodeHandshake,
   encodeResponse,
   encodeUtf8,
   equalBytes,
   METHOD,
-  type ServerPacket,
   toHex,
 } from "@lekt/protocol";
+import { HexDumpReader } from "../../packages/cli/src/decode/hex-dump.ts";
+import { packetJson } from "../../packages/cli/src/decode/packet-json.ts";
+import { type LocatedPacket, PacketReader } from "../../packages/cli/src/decode/packet-reader.ts";
+import { packetText } from "../../packages/cli/src/decode/packet-text.ts";
+import { GUESS_BYTES, guessStreamKind, type StreamKind } from "../../packages/cli/src/decode/stream-kind.ts";
+import { jsonLine } from "../../packages/cli/src/json-line.ts";
+import { colorsFor } from "../../packages/cli/src/output.ts";
 import { type FuzzInput, inputOf, piecesOf } from "../engine/fuzz-input.ts";
 import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
 import { isSame } from "../models/equality.ts";
@@ -16,28 +21,26 @@ import { singleBytes } from "./decoding.ts";
 import { textOf, words } from "./text-input.ts";
 import { type Direction, packetVectors } from "./vector-seeds.ts";
 
-interface StreamKind {
-  readonly direction: "client" | "server";
-  readonly phase: "handshake" | "setup" | "heartbeat";
-}
-
-interface Located {
-  readonly offset: number;
-  readonly byteCount: number;
-  readonly packet: ClientPacket | ServerPacket;
-  readonly fault: unknown;
-}
-
-/** What `lekt decode` is made of (packages/cli/src/decode); its files are given in, to be replaced by broken ones. */
-export interface DecodeCore<Packet extends Located> {
-  readonly guessStreamKind: (head: Uint8Array, known: Partial<StreamKind>) => StreamKind;
-  readonly GUESS_BYTES: number;
-  readonly PacketReader: new (kind: StreamKind) => { read(bytes: Uint8Array): Iterable<Packet>; end(): void };
-  readonly HexDumpReader: new () => { read(text: string): Iterable<Uint8Array>; end(): Iterable<Uint8Array> };
+/** What `lekt decode` is made of, to be replaced by broken parts. */
+export interface DecodeCore {
+  readonly guess: (head: Uint8Array, known: Partial<StreamKind>) => StreamKind;
+  readonly PacketReader: new (kind: StreamKind) => Pick<PacketReader, "read" | "end">;
+  readonly HexDumpReader: new () => Pick<HexDumpReader, "read" | "end">;
   /** One packet without private payloads, for people and for programs. */
-  readonly show: (packet: Packet) => readonly [text: string, json: string];
+  readonly show: (packet: LocatedPacket) => readonly [text: string, json: string];
 }
 
+export const LEKT_DECODE: DecodeCore = {
+  guess: guessStreamKind,
+  PacketReader,
+  HexDumpReader,
+  show: (packet) => [
+    packetText(packet, { colors: PLAIN, showPrivate: false }),
+    jsonLine(packetJson(packet, false)),
+  ],
+};
+
+const PLAIN = colorsFor({ isTTY: false }, {});
 const DIRECTIONS = [undefined, "client", "server"] as const;
 const PHASES = [undefined, "handshake", "setup", "heartbeat"] as const;
 /** Stands in tokens, which are never shown. */
@@ -46,11 +49,11 @@ const TOKEN = "~^token^~";
 const MAX_DUMPED = 100_000;
 
 /** `calls[0]` is what the flags say of direction and phase, `calls[1]` how the dump is written. */
-export function decodeTarget<Packet extends Located>(name: string, core: DecodeCore<Packet>): FuzzTarget {
+export function decodeTarget(name: string, core = LEKT_DECODE): FuzzTarget {
   const decode = (pieces: readonly Uint8Array[], known: Partial<StreamKind>) => {
-    const located: Packet[] = [];
-    const head = concatBytes(pieces).subarray(0, core.GUESS_BYTES);
-    const reader = new core.PacketReader(core.guessStreamKind(head, known));
+    const located: LocatedPacket[] = [];
+    const head = concatBytes(pieces).subarray(0, GUESS_BYTES);
+    const reader = new core.PacketReader(core.guess(head, known));
     const fault = faultOf(() => {
       for (const piece of pieces) for (const packet of reader.read(piece)) located.push(packet);
       reader.end();
@@ -108,7 +111,7 @@ function faultOf(act: () => void): string | undefined {
   return undefined;
 }
 
-function checkShown([text, json]: readonly [string, string], packet: Located["packet"]): void {
+function checkShown([text, json]: readonly [string, string], packet: LocatedPacket["packet"]): void {
   check(
     text.endsWith("\n") && !/[^\P{C}\n]/u.test(text.replace(/\p{Cn}|\p{Co}/gu, "")),
     "the text is unsafe",
@@ -121,12 +124,7 @@ function checkShown([text, json]: readonly [string, string], packet: Located["pa
 }
 
 /** Bytes that are written as a dump are read again; any text is read the same at any split. */
-function checkDump<Packet extends Located>(
-  core: DecodeCore<Packet>,
-  bytes: Uint8Array,
-  input: FuzzInput,
-  style: number,
-): void {
+function checkDump(core: DecodeCore, bytes: Uint8Array, input: FuzzInput, style: number): void {
   const read = (texts: readonly string[]) => {
     const reader = new core.HexDumpReader();
     const parts: Uint8Array[] = [];

@@ -11,9 +11,9 @@ import {
   METHOD,
   methodDefinition,
 } from "@lekt/protocol";
+import { strictText } from "@lekt/testkit";
 import { type FuzzInput, inputOf } from "../engine/fuzz-input.ts";
 import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
-import { strictText } from "../models/naive-decoder.ts";
 import { ODD_CHARACTERS } from "./text-input.ts";
 import { payloadVectors } from "./vector-seeds.ts";
 

@@ -1,6 +1,7 @@
 import type { FuzzTarget } from "../engine/fuzz-target.ts";
 import { clientDecoderTarget } from "./client-decoder.ts";
 import { clientSessionTarget } from "./client-session.ts";
+import { decodeTarget } from "./decode.ts";
 import { ipTarget } from "./ip.ts";
 import { lektUrlTarget } from "./lekt-url.ts";
 import { payloadsTarget } from "./payloads.ts";
@@ -26,4 +27,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ipTarget("ip"),
   payloadsTarget("payloads"),
   serverInfoTarget("server-info"),
+  decodeTarget("decode"),
 ];

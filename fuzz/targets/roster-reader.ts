@@ -95,8 +95,8 @@ export class RosterReader {
     return this.#apply(encodeEndOfReply(BigInt(unixSeconds)));
   }
 
-  leave(): void {
-    this.#roster.exit(this.edition);
+  leave(nowMs: number): void {
+    this.#roster.exit(this.edition, nowMs, this.token !== undefined);
   }
 
   #apply(bytes: Uint8Array): boolean {

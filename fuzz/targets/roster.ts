@@ -149,7 +149,8 @@ class RosterRun {
   #tick(): void {
     if (this.#roster.nextTickMs > this.#nowMs) return;
     this.#roster.tick(this.#nowMs, this.#unixSeconds);
-    for (const edition of this.#editions()) {
+    // Also those that nobody reads now: they go on for who may come back.
+    for (const edition of this.#marks.keys()) {
       this.#mark(edition);
       // The newest block is always kept.
       const most = this.#history.historyBytes + PACKET_TARGET_BYTES;
@@ -182,7 +183,7 @@ class RosterRun {
 
   #drop(reader: RosterReader): void {
     this.#note("fell behind");
-    reader.leave();
+    reader.leave(this.#nowMs);
     this.#readers.splice(this.#readers.indexOf(reader), 1);
   }
 
@@ -211,7 +212,7 @@ class RosterRun {
     const position = token && edition.positionOf(token.bytes);
     const resumed = position === undefined ? undefined : this.#pointOf(edition, position);
     this.#readers.push(new RosterReader(this.#roster, withSessions, this.#unixSeconds, resumed));
-    this.#roster.exit(edition);
+    this.#roster.exit(edition, this.#nowMs, false);
     this.#note(`connect ${withSessions} ${token !== undefined} ${resumed !== undefined}`);
   }
 

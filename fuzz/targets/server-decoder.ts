@@ -6,7 +6,6 @@ import {
   encodeRequest,
   encodeUtf8,
   encodeWord,
-  equalBytes,
   LektError,
   MAX_OBJECT_BYTES,
   MAX_REJECT_BYTES,
@@ -14,15 +13,13 @@ import {
   ServerPacketDecoder,
   type Version,
 } from "@lekt/protocol";
-import { type FuzzInput, inputOf, piecesOf } from "../engine/fuzz-input.ts";
-import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
-import { isSame } from "../models/equality.ts";
-import { naiveServerPackets } from "../models/naive-decoder.ts";
-import { type Decoding, feed, type StreamDecoder, singleBytes } from "./decoding.ts";
+import { naiveServerPackets } from "@lekt/testkit";
+import { type FuzzInput, inputOf } from "../engine/fuzz-input.ts";
+import { check, type FuzzTarget } from "../engine/fuzz-target.ts";
+import { checkAgainstNaive, type Decoding, feed, type StreamDecoder } from "./decoding.ts";
 import { streamSeeds } from "./vector-seeds.ts";
 
 const MAX_WAITING_BYTES = Math.max(8 + MAX_REJECT_BYTES, 4 + MAX_OBJECT_BYTES);
-const SINGLE_BYTES_UP_TO = 400;
 
 export function serverDecoderTarget(
   name: string,
@@ -34,29 +31,6 @@ export function serverDecoderTarget(
     return feed(decoder, pieces, codeOf, () => {}, isBounded);
   };
 
-  const run = (input: FuzzInput, note: Note) => {
-    const { bytes } = input;
-    const naive = naiveServerPackets(bytes);
-    const decoded = decode(piecesOf(input));
-    note(`${decoded.packets.map(({ type }) => type.slice(0, 3)).slice(0, 6)} ${decoded.fault}`);
-    check(decoded.fault === naive.fault, `fault ${decoded.fault}, by the naive decoder ${naive.fault}`);
-    check(isSame(decoded.packets, naive.packets), "other packets than the naive decoder's");
-    const encoded = concatBytes(decoded.packets.map(encode));
-    check(equalBytes(encoded, bytes.subarray(0, decoded.offset)), "encoded anew the packets are other bytes");
-    if (bytes.length > SINGLE_BYTES_UP_TO) return;
-    const single = decode(singleBytes(bytes));
-    check(
-      isSame(single.packets, naive.packets) && single.fault === naive.fault,
-      "byte by byte it is another stream",
-    );
-    if (single.fault === undefined) return;
-    const before = naiveServerPackets(bytes.subarray(0, single.given - 1)).fault;
-    const then = naiveServerPackets(bytes.subarray(0, single.given)).fault;
-    check(then === single.fault, `byte ${single.given - 1} is judged too early`);
-    // Sizes are judged before what they announce comes; other fields at their last byte (spec 1.4.3, 1.5.2).
-    check(before === undefined, `byte ${single.given - 1} is judged too late`);
-  };
-
   return {
     name,
     oracle:
@@ -65,7 +39,7 @@ export function serverDecoderTarget(
     takesCalls: false,
     maxBytes: 8_192,
     seeds,
-    run,
+    run: (input, note) => checkAgainstNaive(input, { decode, naive: naiveServerPackets, encode }, note),
   };
 }
 

@@ -1,8 +1,8 @@
 import { decodeServerInfo, encodeServerInfo, encodeUtf8, type ServerInfo } from "@lekt/protocol";
+import { strictText } from "@lekt/testkit";
 import { type FuzzInput, inputOf } from "../engine/fuzz-input.ts";
 import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
 import { isSame } from "../models/equality.ts";
-import { strictText } from "../models/naive-decoder.ts";
 import { words } from "./text-input.ts";
 
 const KNOWN = ["you", "heartbeatSeconds", "relay", "stun"];
@@ -86,7 +86,8 @@ function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined {
 function checkShapes(info: Partial<ServerInfo>): void {
   const { you, heartbeatSeconds, relay, stun } = info;
   if (you) {
-    check(typeof you.address === "string" && typeof you.port === "number", "you has another shape");
+    check(typeof you.address === "string", "an address that is no text");
+    check(you.port >>> 0 === you.port && you.port < 65_536, "a port that is none");
     check(you.session === undefined || typeof you.session === "string", "a session that is no text");
   }
   if (heartbeatSeconds !== undefined)

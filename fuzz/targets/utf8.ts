@@ -1,7 +1,7 @@
 import { decodeUtf8, encodeUtf8, equalBytes } from "@lekt/protocol";
+import { strictText } from "@lekt/testkit";
 import { type FuzzInput, inputOf } from "../engine/fuzz-input.ts";
 import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
-import { strictText } from "../models/naive-decoder.ts";
 import { ODD_CHARACTERS, textOf } from "./text-input.ts";
 
 const PLATFORM = new TextEncoder();

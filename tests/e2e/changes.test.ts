@@ -1,15 +1,17 @@
-import { type JoinOptions, join, type Room, type RoomEvent } from "@lekt/client";
+import { type JoinOptions, join, type Room, type RoomEvent, tcpDial } from "@lekt/client";
 import { encodeUtf8 } from "@lekt/protocol";
-import { createServer } from "@lekt/server";
+import { createServer, type ServerOptions } from "@lekt/server";
 import { expect, onTestFinished, test } from "vitest";
+import { RawClient } from "../../packages/server/test/raw-client.ts";
 import { CuttableLine } from "./cuttable-line.ts";
 
-async function serverPort(): Promise<number> {
+async function serverPort(options: ServerOptions = {}): Promise<number> {
   const server = createServer({
     host: "127.0.0.1",
     port: 0,
-    maxClientsPerAddress: 1_000,
-    maxConnectionsPerSecond: 1_000,
+    maxClientsPerAddress: 2_000,
+    maxConnectionsPerSecond: 2_000,
+    ...options,
   });
   await server.listen();
   onTestFinished(() => server.close());
@@ -94,6 +96,37 @@ test("an update that cannot be told now is told on the next connection", async (
   await expect.poll(() => grace.peers.map((peer) => peer.data)).toEqual([encodeUtf8("2")]);
 });
 
+test.each(["/changes", ""])(
+  "an update while a connection is being made is told on it, in '%s'",
+  async (path) => {
+    const port = await serverPort();
+    const line = await CuttableLine.to(port);
+    onTestFinished(() => line.close());
+    const url = (at: number) => `lekt://127.0.0.1:${at}${path}`;
+    const grace = await join(url(port), { name: "grace" });
+    onTestFinished(() => grace.close());
+    const dial = tcpDial();
+    let dials = 0;
+    const ada: Room = await join(url(line.port), {
+      name: "ada",
+      data: encodeUtf8("1"),
+      backoffBaseMs: 1,
+      backoffCapMs: 5,
+      dial: async (target) => {
+        const stream = await dial(target);
+        if (++dials > 1) ada.update({ data: encodeUtf8(`${dials}`) });
+        return stream;
+      },
+    });
+    onTestFinished(() => ada.close());
+    const synced = until(ada, (event) => event.type === "synced");
+    line.cut();
+    line.restore();
+    await synced;
+    await expect.poll(() => grace.peers.map((peer) => peer.data)).toEqual([encodeUtf8(`${dials}`)]);
+  },
+);
+
 test("after a break only what changed meanwhile comes, and is told", async () => {
   const port = await serverPort();
   const line = await CuttableLine.to(port);
@@ -122,4 +155,41 @@ test("after a break only what changed meanwhile comes, and is told", async () =>
   expect(lines.sort()).toEqual(["joined bob", "left c0", "updated changed"]);
   expect(ada.peers).toHaveLength(40);
   expect(line.bytesDown).toBeLessThan(wholeBytes / 5);
+});
+
+test("among 1,000 plain clients a break costs the only one with sessions less than a hundredth of the roster", async () => {
+  // Nobody of the crowd says anything.
+  const port = await serverPort({ heartbeatIntervalMs: 600_000 });
+  const line = await CuttableLine.to(port);
+  onTestFinished(() => line.close());
+  const crowd: RawClient[] = [];
+  while (crowd.length < 1_000) {
+    const some = await Promise.all(Array.from({ length: 50 }, () => RawClient.connect(port)));
+    const introduced = some.map((client, i) =>
+      client.introduce({ name: `c${crowd.length + i}`, network: "changes", bulkBytes: 100 }),
+    );
+    await Promise.all(introduced);
+    crowd.push(...some);
+  }
+  const ada = await joined(line.port, { name: "ada" });
+  expect(ada.peers).toHaveLength(1_000);
+  const wholeBytes = line.bytesDown;
+  const lines = peerEvents(ada);
+
+  const offline = until(ada, (event) => event.type === "status" && event.status.state === "waiting");
+  line.cut();
+  await offline;
+  crowd[0]?.socket.destroy();
+  const bob = await RawClient.connect(port);
+  await bob.introduce({ name: "bob", network: "changes" });
+  const changed = new Set(["left c0", "joined bob"]);
+  const told = until(ada, (event) => {
+    if ("peer" in event) changed.delete(`${event.type} ${event.peer.name}`);
+    return changed.size === 0;
+  });
+  line.restore();
+  await told;
+  expect(lines).toHaveLength(2);
+  expect(wholeBytes).toBeGreaterThan(130_000);
+  expect(line.bytesDown).toBeLessThan(wholeBytes / 100);
 });

@@ -19,6 +19,7 @@ import {
 import type { FuzzTarget } from "../../fuzz/engine/fuzz-target.ts";
 import { clientDecoderTarget } from "../../fuzz/targets/client-decoder.ts";
 import { clientSessionTarget } from "../../fuzz/targets/client-session.ts";
+import { decodeTarget, LEKT_DECODE } from "../../fuzz/targets/decode.ts";
 import { lektUrlTarget } from "../../fuzz/targets/lekt-url.ts";
 import { rosterTarget } from "../../fuzz/targets/roster.ts";
 import { rosterViewTarget } from "../../fuzz/targets/roster-view.ts";
@@ -26,6 +27,9 @@ import { safeTextTarget } from "../../fuzz/targets/safe-text.ts";
 import { serverDecoderTarget } from "../../fuzz/targets/server-decoder.ts";
 import { serverSessionTarget } from "../../fuzz/targets/server-session.ts";
 import { utf8Target } from "../../fuzz/targets/utf8.ts";
+import { HexDumpReader } from "../../packages/cli/src/decode/hex-dump.ts";
+import { packetJson } from "../../packages/cli/src/decode/packet-json.ts";
+import { jsonLine } from "../../packages/cli/src/json-line.ts";
 
 /* What is under test, with one bug each, such as people make. */
 
@@ -124,6 +128,13 @@ class ForgetfulRoster extends Roster {
   }
 }
 
+/** Takes white space between two pieces for none. */
+class TrimmingReader extends HexDumpReader {
+  override *read(text: string): Generator<Uint8Array> {
+    yield* super.read(text.trimStart());
+  }
+}
+
 const never = (error: unknown): never => {
   throw error;
 };
@@ -204,5 +215,18 @@ export const BROKEN: readonly {
     bug: "UTF-8 with surrogates",
     within: 2_000,
     target: utf8Target("broken-utf8", (bytes) => decodeUtf8(bytes) ?? (bytes[0] === 0xed ? "?" : undefined)),
+  },
+  {
+    bug: "a decode that shows tokens",
+    within: 2_000,
+    target: decodeTarget("broken-hiding", {
+      ...LEKT_DECODE,
+      show: (packet) => [LEKT_DECODE.show(packet)[0], jsonLine(packetJson(packet, true))],
+    }),
+  },
+  {
+    bug: "a reader of dumps that trims pieces",
+    within: 3_000,
+    target: decodeTarget("broken-dump", { ...LEKT_DECODE, HexDumpReader: TrimmingReader }),
   },
 ];

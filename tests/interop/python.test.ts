@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { join, type Room } from "@lekt/client";
 import { createServer } from "@lekt/server";
 import { expect, onTestFinished, test } from "vitest";
+import { CuttableLine } from "../e2e/cuttable-line.ts";
 import { lacksPython, PythonProcess, runPython } from "./python-process.ts";
 
 const vectors = fileURLToPath(new URL("../../spec/vectors", import.meta.url));
@@ -17,7 +18,7 @@ async function pythonServer(...args: readonly string[]): Promise<{ server: Pytho
   return { server, port: (await server.event("listening"))["port"] as number };
 }
 
-function pythonClient(port: number, name: string): PythonProcess {
+function pythonClient(port: number, name: string, ...args: readonly string[]): PythonProcess {
   const url = `lekt://127.0.0.1:${port}/interop`;
   return new PythonProcess("lekt_client.py", [
     url,
@@ -28,6 +29,7 @@ function pythonClient(port: number, name: string): PythonProcess {
     "--tcp",
     "4000",
     "--json",
+    ...args,
   ]);
 }
 
@@ -59,6 +61,36 @@ test.skipIf(lacksPython)(
     await python.event("left", isAbout("hopper"));
     python.child.kill("SIGTERM");
     await expect.poll(() => ada.peers).toEqual([]);
+  },
+);
+
+test.skipIf(lacksPython)(
+  "a Python client resumes in our server: a break brings only what changed",
+  async () => {
+    const server = createServer({ host: "127.0.0.1", port: 0 });
+    await server.listen();
+    onTestFinished(() => server.close());
+    const port = server.address?.port as number;
+    const line = await CuttableLine.to(port);
+    onTestFinished(() => line.close());
+    const names = Array.from({ length: 30 }, (_, i) => `${"peer".repeat(10)} ${i}`);
+    const crowd = await Promise.all(names.map((name) => joined(port, name)));
+    const [ada, grace] = crowd as [Room, Room];
+    const python = pythonClient(line.port, "monty", "--retry");
+    await python.event("joined", isAbout("monty"));
+    const wholeBytes = line.bytesDown;
+    line.cut();
+    await python.event("error");
+    await expect.poll(() => ada.peers.map((peer) => peer.name)).not.toContain("monty");
+    await grace.close();
+    await joined(port, "hopper");
+    line.restore();
+    const expected = [...names.filter((_, i) => i !== 1), "hopper", "monty"].sort();
+    await python.event("roster", ({ peers }) => {
+      const shown = (peers as { name: string }[]).map(({ name }) => name).sort();
+      return JSON.stringify(shown) === JSON.stringify(expected);
+    });
+    expect(line.bytesDown).toBeLessThan(wholeBytes / 3);
   },
 );
 

@@ -261,6 +261,7 @@ describe("lekt decode", () => {
       ["4c45 4b5g", /Line 1 of the hex dump: 'g' is no hex digit; if these are raw bytes, say --raw/],
       ["4c454b54 4801000", /half a byte/],
       ["00000000: 4c45 4b54\n*\n", /ends inside the packet/],
+      ["00000000: 4c45 4b54\n*\nfffffffc: 4c45\n", /Line 3 of the hex dump: '\*' stands for more than/],
     ])("%j", async (input, message) => {
       const { code, stderr } = await lekt(["decode", "-"], { input });
       expect(stderr).toMatch(message);

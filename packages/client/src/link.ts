@@ -87,6 +87,13 @@ export class Link {
     return this.#done;
   }
 
+  /** Tells what was replaced while the connection was being made. */
+  #catchUp(told: Offers): void {
+    for (const [method, payload] of this.#offers) {
+      if (told.has(method) && told.get(method) !== payload) this.#driver?.update(method, payload);
+    }
+  }
+
   get #isClosing(): boolean {
     return this.#lifetime.signal.aborted;
   }
@@ -151,6 +158,7 @@ export class Link {
         facts = serverFacts(version, address);
         this.#hooks.onServer(facts);
         this.#hooks.onStatus({ state: "online", attempt: this.attempt });
+        this.#catchUp(offers);
       },
       onServerInfo: (info: Partial<ServerInfo>) => {
         if (!facts) return;

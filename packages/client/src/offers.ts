@@ -69,10 +69,10 @@ export function publishedOffersOf(options: Published): Offers {
   return offers;
 }
 
-/** The network's name comes from the URL, also from one that a server said to move to (spec 6.4.2). */
+/** For one connection. The network's name comes from the URL, also from one that a server said to move to (spec 6.4.2). */
 export function offersFor(own: Offers, url: LektUrl): Offers {
-  if (url.network === undefined) return own;
-  return new Map(own).set(METHOD.network, encodeUtf8(url.network));
+  const offers = new Map(own);
+  return url.network === undefined ? offers : offers.set(METHOD.network, encodeUtf8(url.network));
 }
 
 /** @throws LektError `LEKT_OPTION`: "The option name is …: why." */

@@ -42,7 +42,7 @@ export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
   /**
    * Replaces what the others see: only what is given, and only what was given to `join`. They get one `updated`.
    * @returns false where it could not be told in place: the server does not take updates, or is not reached now.
-   * Then it is told on the next connection.
+   * Then it is told when a connection stands next.
    * @throws LektError `LEKT_OPTION`, and `LEKT_CLOSED` where the room is closed.
    */
   update(changes: RoomUpdate): boolean;

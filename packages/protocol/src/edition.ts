@@ -21,6 +21,8 @@ export interface EditionChanges {
   readonly added: readonly Uint8Array[];
 }
 
+/** A word with so many sessions has 8 KiB, an eighth of the largest object that a client takes (spec 5.6). */
+const MAX_GONE_IN_WORD = 1_024;
 /** A snapshot is encoded anew when the log behind it is longer than half of it and this much. */
 const SNAPSHOT_SLACK_BYTES = 4_096;
 /** … or when its time stamps are older than this. */
@@ -35,6 +37,8 @@ export class Edition {
   readonly log: UpdateLog;
   /** How many connections read it. */
   readers = 0;
+  /** So long a reader that left may come back and resume. */
+  awaitedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #historyId: Uint8Array;
   readonly #allocate: (bytes: number) => Uint8Array;
   #snapshot: RosterSnapshot | undefined;
@@ -53,11 +57,7 @@ export class Edition {
     const timestamp = BigInt(unixSeconds);
     const allocate = (bytes: number) => this.log.append(bytes, nowMs);
     encodeUpdates("removed", changes.removed, timestamp, allocate);
-    if (changes.gone.length > 0) {
-      const payload = concatBytes(changes.gone);
-      const word = encodeClientObject({ ip: 0, methods: [{ index: METHOD.session, payload }] });
-      encodeUpdates("added", [word], timestamp, allocate);
-    }
+    encodeUpdates("added", goneWords(changes.gone), timestamp, allocate);
     encodeUpdates("added", changes.added, timestamp, allocate);
     this.log.mark();
   }
@@ -128,6 +128,16 @@ interface ShortReply {
   readonly to: number;
   readonly unixSeconds: number;
   readonly bytes: Uint8Array;
+}
+
+/** Words about sessions that are gone (spec 5.8). An object is never split, so many of them take several words. */
+function goneWords(sessions: readonly Uint8Array[]): Uint8Array[] {
+  const words: Uint8Array[] = [];
+  for (let at = 0; at < sessions.length; at += MAX_GONE_IN_WORD) {
+    const payload = concatBytes(sessions.slice(at, at + MAX_GONE_IN_WORD));
+    words.push(encodeClientObject({ ip: 0, methods: [{ index: METHOD.session, payload }] }));
+  }
+  return words;
 }
 
 /** A word about `resume`: where the reply starts, or, at its end, the new token (spec 5.19). */

@@ -1,6 +1,12 @@
 import { Edition, type EditionOptions } from "./edition.ts";
 import { ipv4Bytes } from "./ip.ts";
-import { SHARED_ADDRESS_GATHER_MS, TICK_MS } from "./limits.ts";
+import {
+  HISTORY_BYTES,
+  HISTORY_MS,
+  PACKET_TARGET_BYTES,
+  SHARED_ADDRESS_GATHER_MS,
+  TICK_MS,
+} from "./limits.ts";
 import type { RosterMember } from "./roster-member.ts";
 import type { RosterSnapshot } from "./roster-snapshot.ts";
 
@@ -72,12 +78,14 @@ export class Roster {
     return edition;
   }
 
-  /** A reader is gone. An edition without readers is not encoded any more. */
-  exit(edition: Edition): void {
+  /**
+   * A reader is gone. An edition that has none, and awaits none, is not encoded any more.
+   * @param mayReturn it has a token to resume with.
+   */
+  exit(edition: Edition, nowMs: number, mayReturn: boolean): void {
     edition.readers--;
-    if (edition.readers > 0) return;
-    if (edition === this.#plain) this.#plain = undefined;
-    if (edition === this.#sessions) this.#sessions = undefined;
+    if (mayReturn) edition.awaitedUntilMs = nowMs + (this.#options.historyMs ?? HISTORY_MS);
+    this.#dropUnread(nowMs);
   }
 
   add(member: RosterMember): void {
@@ -113,6 +121,7 @@ export class Roster {
   /** Encodes what changed, once for everybody; to be called when `nextTickMs` has come. */
   tick(nowMs: number, unixSeconds: number): void {
     this.#lastTickMs = nowMs;
+    this.#dropUnread(nowMs);
     const arrivals = this.#arrivals.filter((member) => member.present);
     const relisted = this.#takeRelisted(nowMs);
     this.#appendPlain(relisted, arrivals, nowMs, unixSeconds);
@@ -121,8 +130,7 @@ export class Roster {
     this.#arrivals = [];
     this.#departed = [];
     this.#changed.clear();
-    this.#plain?.log.trim(nowMs);
-    this.#sessions?.log.trim(nowMs);
+    this.#trim(nowMs);
   }
 
   /** Everybody who has been announced, for newcomers among an edition's readers. */
@@ -159,6 +167,22 @@ export class Roster {
     for (const member of this.#changed) disappear(member, this.#announcedAt(member.ip) - 1);
     const added = [...this.#changed, ...arrivals].map((member) => member.encoded(true));
     this.#sessions.append({ removed: [...removed].map(ipv4Bytes), gone, added }, nowMs, unixSeconds);
+  }
+
+  #dropUnread(nowMs: number): void {
+    const isOver = (edition: Edition | undefined) =>
+      edition !== undefined && edition.readers === 0 && edition.awaitedUntilMs <= nowMs;
+    if (isOver(this.#plain)) this.#plain = undefined;
+    if (isOver(this.#sessions)) this.#sessions = undefined;
+  }
+
+  /** Two editions share the bytes of the past; each has a packet at least, or its readers would fall behind at once. */
+  #trim(nowMs: number): void {
+    const historyBytes = this.#options.historyBytes ?? HISTORY_BYTES;
+    const both = this.#plain !== undefined && this.#sessions !== undefined;
+    const maxBytes = both ? Math.max(historyBytes / 2, PACKET_TARGET_BYTES) : historyBytes;
+    this.#plain?.log.trim(nowMs, maxBytes);
+    this.#sessions?.log.trim(nowMs, maxBytes);
   }
 
   #isChanged(): boolean {

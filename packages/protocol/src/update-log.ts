@@ -115,12 +115,12 @@ export class UpdateLog {
     return parts;
   }
 
-  /** Forgets what is older or more than the bounds allow. */
-  trim(nowMs: number): void {
+  /** Forgets what is older or more than the bounds allow. @param maxBytes where it shares `historyBytes` with another log. */
+  trim(nowMs: number, maxBytes = this.#historyBytes): void {
     let forgotten = 0;
     for (const block of this.#blocks) {
       const tooOld = nowMs - block.lastAppendMs > this.#historyMs;
-      if (!tooOld && this.#keptBytes <= this.#historyBytes) break;
+      if (!tooOld && this.#keptBytes <= maxBytes) break;
       this.#keptBytes -= block.bytes.length;
       forgotten++;
     }

@@ -1,10 +1,10 @@
+import { type Decoded, naiveClientPackets, naiveServerPackets } from "@lekt/testkit";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ClientPacket, ClientPacketDecoder } from "../src/client-packet-decoder.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
-import { naiveClientPackets, naiveServerPackets } from "./naive-decoder.ts";
 import { clientStream, damaged, noise, serverStream } from "./packet-arbitraries.ts";
-import { cutAt, type Decoded, decodePieces } from "./stream-pieces.ts";
+import { cutAt, decodePieces } from "./stream-pieces.ts";
 
 const cuts = fc.array(fc.nat(), { maxLength: 8 });
 

@@ -102,6 +102,10 @@ describe("server information with keys of another form", () => {
   test.each([
     { json: { you: { address: 5, port: 1 } }, info: {} },
     { json: { you: "me" }, info: {} },
+    { json: { you: { address: "::1", port: 65_535 } }, info: { you: { address: "::1", port: 65_535 } } },
+    { json: { you: { address: "::1", port: 65_536 } }, info: {} },
+    { json: { you: { address: "::1", port: -1 } }, info: {} },
+    { json: { you: { address: "::1", port: 1.5 } }, info: {} },
     { json: { heartbeatSeconds: "10" }, info: {} },
     { json: { heartbeatSeconds: 0.1 }, info: { heartbeatSeconds: 0.1 } },
     { json: { heartbeatSeconds: 0.099 }, info: {} },

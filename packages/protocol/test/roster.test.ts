@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { concatBytes } from "../src/bytes.ts";
 import { encodeClientObject } from "../src/packets/client-object.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
-import type { RosterOptions } from "../src/roster.ts";
+import { Roster, type RosterOptions } from "../src/roster.ts";
 import { RosterMember } from "../src/roster-member.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
 import { EditionRoster } from "./edition-roster.ts";
@@ -217,6 +217,96 @@ describe("a shared address", () => {
     expect(before.read(NOW_MS, UNIX, 1_000)).toMatchObject([{ type: "left" }]);
     expect(before.keys).toEqual(after.keys);
   });
+});
+
+describe("editions", () => {
+  /** A roster, and how often a packet of each edition was encoded since. */
+  function countedRoster() {
+    let packets = 0;
+    const allocate = (bytes: number) => {
+      packets++;
+      return new Uint8Array(bytes);
+    };
+    const roster = new Roster({ random: (bytes) => new Uint8Array(bytes), allocate, historyMs: 1_000 });
+    let nowMs = NOW_MS;
+    const blocksOf = (change: () => void) => {
+      nowMs += 100;
+      packets = 0;
+      change();
+      roster.tick(nowMs, UNIX);
+      return packets;
+    };
+    return { roster, blocksOf };
+  }
+
+  test("are encoded where they have a reader, or await one who may come back", () => {
+    const { roster, blocksOf } = countedRoster();
+    // Larger than a block, so that each packet is a block of its own.
+    const join = () => blocksOf(() => roster.add(member(1, 32_000)));
+    expect(join()).toBe(0);
+    const plain = roster.enter(false);
+    expect(join()).toBe(1);
+    const withSessions = roster.enter(true);
+    expect(join()).toBe(2);
+    roster.exit(plain, NOW_MS, false);
+    expect(join()).toBe(1);
+    roster.exit(withSessions, NOW_MS + 400, true);
+    expect(join()).toBe(1);
+    expect(roster.enter(true)).toBe(withSessions);
+    roster.exit(withSessions, NOW_MS + 500, true);
+    for (let nowMs = 600; nowMs < 1_500; nowMs += 100) expect(join()).toBe(1);
+    expect(join()).toBe(0);
+    expect(roster.enter(true)).not.toBe(withSessions);
+  });
+
+  test("share the bytes of the past", () => {
+    const kept = (kinds: readonly boolean[]) => {
+      const historyBytes = 400_000;
+      const roster = new Roster({ random: (bytes) => new Uint8Array(bytes), historyBytes });
+      const editions = kinds.map((withSessions) => roster.enter(withSessions));
+      for (let i = 0; i < 50; i++) {
+        roster.add(member(i, 20_000));
+        roster.tick(NOW_MS + i, UNIX);
+      }
+      return editions.map(({ log }) => log.keptBytes);
+    };
+    for (const [kinds, least, most] of [
+      [[true], 360_000, 400_000],
+      [[false], 360_000, 400_000],
+      [[true, false], 160_000, 200_000],
+    ] as const) {
+      for (const bytes of kept(kinds)) {
+        expect(bytes).toBeGreaterThan(least);
+        expect(bytes).toBeLessThanOrEqual(most);
+      }
+    }
+  });
+
+  test.each([1, 1_024, 1_025, 2_049])(
+    "that have sessions tell of %d gone ones in words of 1,024",
+    (count) => {
+      const roster = new EditionRoster({}, true);
+      const session = (i: number) => Uint8Array.of(0, 0, 0, 0, 0, 0, i >> 8, i & 255);
+      const members = Array.from({ length: count + 1 }, (_, i) => {
+        const ip = i === 0 ? 1 : 1 + (i & 1);
+        return new RosterMember(ip, encodeClientObject({ ip, methods: [] }), session(i));
+      });
+      const stay = new RosterMember(2, encodeClientObject({ ip: 2, methods: [] }), session(60_000));
+      for (const member of [...members, stay]) roster.add(member);
+      roster.tick(NOW_MS, UNIX);
+      const reader = new RosterReader(roster);
+      reader.read(NOW_MS, UNIX, 0);
+      expect(reader.view.size).toBe(count + 2);
+      const position = roster.log.end;
+      for (const member of members.slice(1)) roster.remove(member, NOW_MS);
+      roster.tick(NOW_MS + 20, UNIX);
+      expect(roster.log.end - position).toBe(
+        8 * count + 20 * Math.ceil(count / 4_070) + 16 * Math.ceil(count / 1_024),
+      );
+      reader.read(NOW_MS, UNIX, 0);
+      expect(reader.view.size).toBe(2);
+    },
+  );
 });
 
 describe("snapshot", () => {

@@ -1,15 +1,10 @@
+import type { Decoded } from "@lekt/testkit";
 import { LektError, ProtocolError } from "../src/errors.ts";
 
 /** What both decoders have in common. */
 export interface StreamDecoder<Packet> {
   push(chunk: Uint8Array): void;
   next(): Packet | undefined;
-}
-
-/** Packets up to the first fault, and the fault: a Reject's word or an error's code. */
-export interface Decoded<Packet> {
-  readonly packets: Packet[];
-  readonly fault: string | undefined;
 }
 
 /** @param onPacket is told of each packet before the next one is asked for. */

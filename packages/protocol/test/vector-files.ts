@@ -8,6 +8,7 @@ export const GOOD_FILES = ["handshake.json", "setup.json", "updates.json", "reje
 export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"] as const;
 export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
+export const ROSTERS_FILE = "rosters.json";
 export const URLS_FILE = "urls.json";
 
 export function vectorFileNames(): string[] {
@@ -111,6 +112,18 @@ export interface UrlVectors {
   readonly invalid: readonly { readonly url: string; readonly why: string }[];
 }
 
+export interface RosterVector {
+  readonly name: string;
+  readonly connections: readonly {
+    readonly replies: readonly {
+      readonly hex: string;
+      readonly roster: readonly ClientField[];
+      readonly token: string;
+    }[];
+    readonly unfinished?: string;
+  }[];
+}
+
 function readJson(file: string): unknown {
   return JSON.parse(readFileSync(new URL(file, FOLDER), "utf8"));
 }
@@ -129,6 +142,10 @@ export function reservedVectors(): readonly VectorHead[] {
 
 export function payloadVectors(): readonly PayloadVectors[] {
   return readJson(PAYLOADS_FILE) as readonly PayloadVectors[];
+}
+
+export function rosterVectors(): readonly RosterVector[] {
+  return readJson(ROSTERS_FILE) as readonly RosterVector[];
 }
 
 export function urlVectors(): UrlVectors {

@@ -1,3 +1,4 @@
+import type { Decoded } from "@lekt/testkit";
 import { concatBytes, toHex } from "../src/bytes.ts";
 import { type ClientPacket, ClientPacketDecoder } from "../src/client-packet-decoder.ts";
 import { formatIpv4, ipv4Bytes, parseIpv4 } from "../src/ip.ts";
@@ -12,7 +13,7 @@ import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
 import type { Version } from "../src/version.ts";
-import { type Decoded, decodePieces } from "./stream-pieces.ts";
+import { decodePieces } from "./stream-pieces.ts";
 import { updates } from "./update-packets.ts";
 import { bytesOf, type ClientField, type GoodVector, type PacketFields } from "./vector-files.ts";
 

@@ -7,17 +7,24 @@ import {
   PAYLOADS_FILE,
   payloadVectors,
   RESERVED_FILE,
+  ROSTERS_FILE,
+  rosterVectors,
   URLS_FILE,
   vectorFileNames,
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const read = [...GOOD_FILES, ...MALFORMED_FILES, RESERVED_FILE, PAYLOADS_FILE, URLS_FILE];
+  const read = [...GOOD_FILES, ...MALFORMED_FILES, RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, URLS_FILE];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });
 
 test("no file is empty, and no name is there twice", () => {
-  const lists = [...GOOD_FILES.map(goodVectors), ...MALFORMED_FILES.map(malformedVectors), payloadVectors()];
+  const lists = [
+    ...GOOD_FILES.map(goodVectors),
+    ...MALFORMED_FILES.map(malformedVectors),
+    payloadVectors(),
+    rosterVectors(),
+  ];
   for (const list of lists) {
     expect(list.length).toBeGreaterThan(0);
     expect(new Set(list.map(({ name }) => name)).size).toBe(list.length);

@@ -58,6 +58,7 @@ const NOT_ENCODED = [
   "unknown word",
   "no word at all",
   "no space after the colon: not the known word",
+  "a word alone, without colon and space: not the known word",
   "upper case: not the known word",
   "empty message",
 ];

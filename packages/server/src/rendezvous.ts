@@ -400,15 +400,17 @@ export class Rendezvous {
   }
 
   #leave(visitor: Visitor): void {
-    const { network, member } = visitor;
+    const { network, member, edition } = visitor;
     if (!network) return;
+    const nowMs = this.#surroundings.nowMs();
     visitor.network = undefined;
     visitor.reply = undefined;
     network.waiting.delete(visitor);
     network.due.delete(visitor);
     this.#replies.forget(visitor);
     network.leave(visitor.group);
-    if (visitor.edition) network.roster.exit(visitor.edition);
+    const mayReturn = visitor.introduction?.resumeToken !== undefined;
+    if (edition) network.roster.exit(edition, nowMs, mayReturn);
     visitor.edition = undefined;
     this.#clients--;
     if (this.#log.tellsOfClients) {
@@ -419,7 +421,7 @@ export class Rendezvous {
       this.#changed.delete(network);
       this.#answering.delete(network);
     } else if (member) {
-      network.roster.remove(member, this.#surroundings.nowMs());
+      network.roster.remove(member, nowMs);
       this.#markChanged(network);
     }
   }

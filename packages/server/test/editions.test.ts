@@ -173,6 +173,32 @@ describe.each([{ session: false }, { session: true }])(
       expect(keeper.roster).toEqual(["bob", "keeper", "me"]);
     });
 
+    test("so is the only one of its kind, for as long as the past is kept", () => {
+      const server = new VirtualServer({ historyMs: 60_000 });
+      const others = { name: "other", session: !session, holdMs: 25_000 };
+      const other = server.settled(others);
+      const client = server.settled({ name: "me", resume: NOTHING, session });
+      const token = tokenOf(client);
+      client.close();
+      for (const awayMs of [29_000, 29_000]) {
+        other.beat();
+        server.advance(awayMs);
+      }
+      const back = server.settled({ name: "me", resume: token, session });
+      expect(back.replies[0]?.[0]).toBe(`token ${toHex(token)}`);
+      expect(back.replies[0]?.filter((text) => /^[+-]/.test(text))).toEqual(["-10.0.0.2", "+me"]);
+      const newToken = tokenOf(back);
+      back.close();
+      for (const awayMs of [29_000, 29_000, 3_000]) {
+        other.beat();
+        server.advance(awayMs);
+      }
+      server.settled({ name: "meanwhile", session: !session }).close();
+      const late = server.settled({ name: "me", resume: newToken, session });
+      expect(late.replies[0]?.[0]).toBe("token ");
+      expect(late.roster).toEqual(["me", "other"]);
+    });
+
     test.each([
       ["of another network", (token: Uint8Array) => token, "other"],
       ["with another history", (token: Uint8Array) => token.with(0, (token[0] as number) ^ 1), undefined],

@@ -4,6 +4,9 @@ import { PlainHexParser } from "./plain-hex.ts";
 /** Lines of dumps are shorter; a longer line is plain hex, and is parsed as it comes. */
 const MAX_DUMP_LINE = 1_024;
 
+/** So much may all `*` of a dump stand for: an offset is a few digits, and may say anything. */
+export const MAX_REPEATED_BYTES = 16_777_216;
+
 /** `00000010: 4c45 4b54 …  LEKT…` */
 const XXD = /^\s*([0-9a-f]{4,16}): ((?:[0-9a-f]+ ?)+)(?: .*)?$/i;
 /** `00000010  4c 45 4b 54 …  |LEKT…|`, and the offset alone at the end. */
@@ -24,6 +27,7 @@ export class HexDumpReader {
   #previous: DumpLine | undefined;
   /** A `*` came: the previous line is repeated up to the offset of the next one. */
   #repeating = false;
+  #repeatedBytes = 0;
 
   *read(text: string): Generator<Uint8Array> {
     const lines = (this.#waiting + text).split("\n");
@@ -64,7 +68,7 @@ export class HexDumpReader {
       yield* this.#piece(text);
       return;
     }
-    if (this.#repeating && this.#previous) yield* repeated(this.#previous, dumped.offset, this.#line);
+    if (this.#repeating && this.#previous) yield* this.#repeated(this.#previous, dumped.offset);
     this.#repeating = false;
     this.#previous = dumped;
     yield dumped.bytes;
@@ -79,16 +83,22 @@ export class HexDumpReader {
     const offset = Number.parseInt(match[1] as string, 16);
     return { offset, bytes: new PlainHexParser().parse(digits ?? "", this.#line) };
   }
-}
 
-function* repeated(previous: DumpLine, until: number, line: number): Generator<Uint8Array> {
-  const { offset, bytes } = previous;
-  const missing = until - offset - bytes.length;
-  if (bytes.length === 0 || missing < 0 || missing % bytes.length !== 0) {
-    throw new LektError(
-      "LEKT_INPUT",
-      `Line ${line} of the hex dump: its offset does not fit the '*' before it.`,
-    );
+  *#repeated({ offset, bytes }: DumpLine, until: number): Generator<Uint8Array> {
+    const missing = until - offset - bytes.length;
+    if (bytes.length === 0 || missing < 0 || missing % bytes.length !== 0) {
+      throw new LektError(
+        "LEKT_INPUT",
+        `Line ${this.#line} of the hex dump: its offset does not fit the '*' before it.`,
+      );
+    }
+    this.#repeatedBytes += missing;
+    if (this.#repeatedBytes > MAX_REPEATED_BYTES) {
+      throw new LektError(
+        "LEKT_INPUT",
+        `Line ${this.#line} of the hex dump: '*' stands for more than ${MAX_REPEATED_BYTES} bytes; give the raw bytes, or a dump without '*' (hexdump -v).`,
+      );
+    }
+    for (let i = 0; i < missing / bytes.length; i++) yield bytes;
   }
-  for (let i = 0; i < missing / bytes.length; i++) yield bytes;
 }

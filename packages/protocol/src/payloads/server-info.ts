@@ -29,7 +29,7 @@ export function decodeServerInfo(payload: Uint8Array): Partial<ServerInfo> | und
   const address = you?.["address"];
   const port = you?.["port"];
   const session = you?.["session"];
-  if (typeof address === "string" && typeof port === "number") {
+  if (typeof address === "string" && isPort(port)) {
     info.you = typeof session === "string" ? { address, port, session } : { address, port };
   }
   const heartbeatSeconds = value["heartbeatSeconds"];
@@ -41,6 +41,10 @@ export function decodeServerInfo(payload: Uint8Array): Partial<ServerInfo> | und
   const stun = value["stun"];
   if (Array.isArray(stun)) info.stun = stun.filter((item) => typeof item === "string");
   return info;
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535;
 }
 
 function parseObject(text: string | undefined): Record<string, unknown> | undefined {
