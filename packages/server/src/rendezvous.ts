@@ -409,8 +409,7 @@ export class Rendezvous {
     network.due.delete(visitor);
     this.#replies.forget(visitor);
     network.leave(visitor.group);
-    const mayReturn = visitor.introduction?.resumeToken !== undefined;
-    if (edition) network.roster.exit(edition, nowMs, mayReturn);
+    if (edition) network.roster.exit(edition, nowMs, visitor.wantsTokens);
     visitor.edition = undefined;
     this.#clients--;
     if (this.#log.tellsOfClients) {

@@ -203,8 +203,6 @@ export class ReplyWriter {
     visitor.reply = reply;
     while (!reply.whole) {
       if (this.#turnBytes <= 0) {
-        // It keeps pace as far as anybody knows: this server lets it wait.
-        visitor.pace = undefined;
         this.#paused.add(visitor);
         return;
       }
