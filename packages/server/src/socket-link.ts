@@ -5,7 +5,7 @@ import type { Link, Visitor } from "./visitor.ts";
 export interface SocketEvents {
   received(visitor: Visitor, bytes: Uint8Array): void;
   writable(visitor: Visitor): void;
-  /** The other side ended its writing. */
+  /** The other side ended its writing; its link is to be ended, too. */
   ended(visitor: Visitor): void;
   closed(visitor: Visitor): void;
 }
@@ -78,7 +78,6 @@ export class SocketLink implements Link {
 
   ended(): void {
     if (this.#visitor) this.#events.ended(this.#visitor);
-    this.#socket.end();
   }
 
   closed(): void {
