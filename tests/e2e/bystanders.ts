@@ -1,6 +1,7 @@
-import { join, type Room, type RoomEvent } from "@lekt/client";
+import { join, type Room } from "@lekt/client";
 import { createServer, type LektServer, type ServerOptions } from "@lekt/server";
 import { expect } from "vitest";
+import { eventText } from "./event-text.ts";
 
 /** Limits that do not come into the way where everybody comes from one machine. */
 const OPEN_DOORS: ServerOptions = { maxConnectionsPerSecond: 100_000, maxClientsPerAddress: 100_000 };
@@ -24,7 +25,7 @@ export class Bystanders {
       const told: string[] = [];
       this.#told.push(told);
       room.on((event) => {
-        told.push(textOf(event));
+        told.push(eventText(event));
         this.#wake();
       });
     }
@@ -91,18 +92,4 @@ export class Bystanders {
 
 function urlOf(port: number): string {
   return `lekt://127.0.0.1:${port}/${NETWORK}`;
-}
-
-function textOf(event: RoomEvent): string {
-  switch (event.type) {
-    case "status":
-      return `status ${event.status.state} ${event.status.error?.message ?? ""}`;
-    case "joined":
-    case "left":
-    case "stale":
-    case "back":
-      return `${event.type} ${event.peer.name}`;
-    default:
-      return event.type;
-  }
 }

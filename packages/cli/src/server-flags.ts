@@ -46,6 +46,10 @@ const NUMBER_FLAGS: Readonly<Record<NumberOption, NumberFlag>> = {
   tickMs: { unit: "ms", description: "milliseconds in which changes are gathered (default: 20)" },
   historyMs: { unit: "ms", description: "milliseconds of past kept for each network (default: 600000)" },
   historyBytes: { unit: "bytes", description: "bytes of past kept for each network (default: 67108864)" },
+  totalHistoryBytes: {
+    unit: "bytes",
+    description: "bytes of past kept for all networks together (default: 268435456)",
+  },
   maxKnownMethods: { unit: "count", description: "methods that a client may say it knows (default: 1024)" },
   maxPayloadBytes: { unit: "bytes", description: "bytes of one method's payload (default: 4096)" },
   maxTotalPayloadBytes: { unit: "bytes", description: "bytes of all payloads of a client (default: 16384)" },

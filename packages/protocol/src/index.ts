@@ -8,6 +8,7 @@ export {
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
 export { Edition, encodeWord, resumeWord } from "./edition.ts";
 export { LEKT_ERROR_CODES, LektError, type LektErrorCode, ProtocolError, rejectErrorCode } from "./errors.ts";
+export { HistoryBudget } from "./history-budget.ts";
 export {
   type AddressGroup,
   addressGroup,
@@ -43,6 +44,7 @@ export {
   SHARED_ADDRESS_GATHER_MS,
   SILENT_INTERVALS,
   TICK_MS,
+  TOTAL_HISTORY_BYTES,
 } from "./limits.ts";
 export {
   describeMethod,

@@ -42,5 +42,7 @@ export const TICK_MS = 20;
 export const HISTORY_MS = 600_000;
 /** … and how large the past of one network may be. */
 export const HISTORY_BYTES = 64 * 1_024 * 1_024;
+/** The past of all networks of a server together (spec 5.16). */
+export const TOTAL_HISTORY_BYTES = 256 * 1_024 * 1_024;
 /** The longest LEKT URL (spec 2.2). */
 export const MAX_URL_LENGTH = 2_048;

@@ -88,6 +88,12 @@ export class Roster {
     this.#dropUnread(nowMs);
   }
 
+  /** Nobody is there any more: its past is forgotten. */
+  close(): void {
+    this.#plain = closed(this.#plain);
+    this.#sessions = closed(this.#sessions);
+  }
+
   add(member: RosterMember): void {
     member.present = true;
     member.nextAtAddress = this.#byAddress.get(member.ip);
@@ -172,8 +178,8 @@ export class Roster {
   #dropUnread(nowMs: number): void {
     const isOver = (edition: Edition | undefined) =>
       edition !== undefined && edition.readers === 0 && edition.awaitedUntilMs <= nowMs;
-    if (isOver(this.#plain)) this.#plain = undefined;
-    if (isOver(this.#sessions)) this.#sessions = undefined;
+    if (isOver(this.#plain)) this.#plain = closed(this.#plain);
+    if (isOver(this.#sessions)) this.#sessions = closed(this.#sessions);
   }
 
   /** Two editions share the bytes of the past; each has a packet at least, or its readers would fall behind at once. */
@@ -232,4 +238,10 @@ export class Roster {
     }
     member.nextAtAddress = undefined;
   }
+}
+
+/** Its memory counts for no budget any more. */
+function closed(edition: Edition | undefined): undefined {
+  edition?.log.close();
+  return undefined;
 }

@@ -1,3 +1,4 @@
+import type { HistoryBudget } from "./history-budget.ts";
 import { HISTORY_BYTES, HISTORY_MS, PACKET_TARGET_BYTES } from "./limits.ts";
 
 export interface UpdateLogOptions {
@@ -5,6 +6,8 @@ export interface UpdateLogOptions {
   readonly historyMs?: number;
   /** The past is kept up to this size, in bytes (spec 5.16). */
   readonly historyBytes?: number;
+  /** What all logs of a server may keep together; without it, each has only its own bounds. */
+  readonly budget?: HistoryBudget | undefined;
   /** Gives the memory of a block; Node.js gives a `Buffer`, which its sockets write as it is. */
   readonly allocate?: (bytes: number) => Uint8Array;
 }
@@ -29,6 +32,7 @@ export class UpdateLog {
   readonly #blocks: Block[] = [];
   readonly #historyMs: number;
   readonly #historyBytes: number;
+  readonly #budget: HistoryBudget | undefined;
   readonly #allocate: (bytes: number) => Uint8Array;
   #end = 0;
   #keptBytes = 0;
@@ -39,6 +43,7 @@ export class UpdateLog {
   constructor(options: UpdateLogOptions = {}) {
     this.#historyMs = options.historyMs ?? HISTORY_MS;
     this.#historyBytes = options.historyBytes ?? HISTORY_BYTES;
+    this.#budget = options.budget;
     this.#allocate = options.allocate ?? ((bytes) => new Uint8Array(bytes));
   }
 
@@ -63,9 +68,11 @@ export class UpdateLog {
     if (!block || block.used + packetBytes > block.bytes.length) {
       const doubled = block ? 2 * block.bytes.length : FIRST_BLOCK_BYTES;
       const size = Math.max(packetBytes, Math.min(doubled, PACKET_TARGET_BYTES));
+      const full = block;
       block = { bytes: this.#allocate(size), position: this.#end, used: 0, lastAppendMs: nowMs };
       this.#blocks.push(block);
       this.#keptBytes += size;
+      if (full) this.#budget?.take(full.bytes, this);
     }
     const packet = block.bytes.subarray(block.used, block.used + packetBytes);
     block.used += packetBytes;
@@ -118,14 +125,32 @@ export class UpdateLog {
   /** Forgets what is older or more than the bounds allow. @param maxBytes where it shares `historyBytes` with another log. */
   trim(nowMs: number, maxBytes = this.#historyBytes): void {
     let forgotten = 0;
+    let keptBytes = this.#keptBytes;
     for (const block of this.#blocks) {
       const tooOld = nowMs - block.lastAppendMs > this.#historyMs;
-      if (!tooOld && this.#keptBytes <= maxBytes) break;
-      this.#keptBytes -= block.bytes.length;
+      if (!tooOld && keptBytes <= maxBytes) break;
+      keptBytes -= block.bytes.length;
       forgotten++;
     }
-    if (forgotten === 0) return;
-    this.#blocks.splice(0, forgotten);
+    this.#forget(forgotten);
+  }
+
+  /** For the budget, which has had enough of it. */
+  forgetOldestBlock(): void {
+    this.#forget(1);
+  }
+
+  /** Nobody reads it any more. */
+  close(): void {
+    this.#forget(this.#blocks.length);
+  }
+
+  #forget(count: number): void {
+    if (count === 0) return;
+    for (const { bytes } of this.#blocks.splice(0, count)) {
+      this.#keptBytes -= bytes.length;
+      this.#budget?.release(bytes);
+    }
     this.#marks = this.#marks.filter((mark) => mark >= this.start);
     this.#lastRead = NOTHING_READ;
   }

@@ -11,6 +11,7 @@ import {
   MAX_TOTAL_PAYLOAD_BYTES,
   SETUP_TIMEOUT_MS,
   TICK_MS,
+  TOTAL_HISTORY_BYTES,
 } from "@lekt/protocol";
 import type { Logger } from "pino";
 import { descriptorLimit } from "./descriptor-limit.ts";
@@ -64,6 +65,8 @@ export interface ServerOptions {
   readonly historyMs?: number;
   /** For each network. Default 64 MiB. */
   readonly historyBytes?: number;
+  /** For all networks together. Default 256 MiB. */
+  readonly totalHistoryBytes?: number;
   /** Default 1,024. */
   readonly maxKnownMethods?: number;
   /** Default 4,096. */
@@ -102,6 +105,7 @@ const DEFAULTS: Numbers = {
   heartbeatsPerSecond: 1_000 / HEARTBEAT_SPACING_MS,
   historyMs: HISTORY_MS,
   historyBytes: HISTORY_BYTES,
+  totalHistoryBytes: TOTAL_HISTORY_BYTES,
   maxKnownMethods: MAX_KNOWN_METHODS,
   maxPayloadBytes: MAX_PAYLOAD_BYTES,
   maxTotalPayloadBytes: MAX_TOTAL_PAYLOAD_BYTES,
@@ -116,6 +120,7 @@ const RANGES: Partial<Record<keyof Numbers, readonly [number, number]>> = {
   historyMs: [0, 2 ** 31 - 1],
   // At least one packet: with less every reader would be dropped at each change.
   historyBytes: [32_768, Number.MAX_SAFE_INTEGER],
+  totalHistoryBytes: [32_768, Number.MAX_SAFE_INTEGER],
   maxKnownMethods: [0, 1_000_000],
   // A client object must fit into one packet (spec 5.10).
   maxPublishedBytes: [0, 30_000],

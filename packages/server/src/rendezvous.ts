@@ -1,6 +1,7 @@
 import {
   type AddressGroup,
   addressGroup,
+  HistoryBudget,
   type Introduction,
   type RejectWord,
   RosterMember,
@@ -50,6 +51,7 @@ export class Rendezvous {
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
   readonly #replies: ReplyWriter;
+  readonly #historyBudget: HistoryBudget;
   readonly #visitors = new Set<Visitor>();
   readonly #networks = new Map<string, Network>();
   /** Networks with changes that are not encoded yet. */
@@ -72,6 +74,7 @@ export class Rendezvous {
     this.#surroundings = surroundings;
     this.#log = log;
     this.#wheel = new DeadlineWheel(surroundings.nowMs());
+    this.#historyBudget = new HistoryBudget(options.totalHistoryBytes);
     this.#rate = new ConnectionRate(options.maxConnectionsPerSecond);
     this.#replies = new ReplyWriter(surroundings, options.heartbeatIntervalMs / 1_000, options.historyMs, {
       deadlineMoved: (visitor) => this.#wheel.arm(visitor),
@@ -358,6 +361,7 @@ export class Rendezvous {
       tickMs,
       historyMs,
       historyBytes,
+      budget: this.#historyBudget,
       allocate,
       random,
     });
@@ -416,6 +420,7 @@ export class Rendezvous {
       this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
     }
     if (network.size === 0) {
+      network.roster.close();
       this.#networks.delete(network.name);
       this.#changed.delete(network);
       this.#answering.delete(network);

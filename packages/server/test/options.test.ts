@@ -18,6 +18,7 @@ const NUMBERS = {
   heartbeatsPerSecond: [20, 0, 1_000_000],
   historyMs: [600_000, 0, MAX_INT],
   historyBytes: [67_108_864, 32_768, Number.MAX_SAFE_INTEGER],
+  totalHistoryBytes: [268_435_456, 32_768, Number.MAX_SAFE_INTEGER],
   maxKnownMethods: [1_024, 0, 1_000_000],
   maxPayloadBytes: [4_096, 1, MAX_INT],
   maxTotalPayloadBytes: [16_384, 1, MAX_INT],
