@@ -102,7 +102,8 @@ function judgeTimeout(
     const network = server.history.network(visit.person.network);
     const bytes = network.bytesBetween(visit.toldUpTo, network.version);
     const isOld = nowMs - visit.toldMs >= historyMs;
-    const isMuch = 4 * bytes >= historyBytes - LARGEST_BLOCK_BYTES;
+    // Readers with sessions and without share it (spec/limits.md).
+    const isMuch = 4 * bytes >= Math.max(historyBytes / 2, LARGEST_BLOCK_BYTES) - LARGEST_BLOCK_BYTES;
     if (!isOld && !isMuch) unjust(`${bytes} bytes behind`);
   } else unjust("no such time is known");
 }

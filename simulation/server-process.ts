@@ -73,7 +73,10 @@ export class ServerProcess {
       nowMs: () => clock.nowMs,
       unixSeconds: () => this.#unixSeconds,
       random: (bytes: number) => Uint8Array.from({ length: bytes }, () => random.below(256)),
-      wake: () => this.#schedule(),
+      act: (deed: () => void) => {
+        deed();
+        this.#schedule();
+      },
     };
     this.#heart = new Rendezvous(options, surroundings, new EventLog(this.#logger()));
     this.#turnLater();
@@ -184,7 +187,7 @@ export class ServerProcess {
       this.#world.fail(new Violation(`the server's log: ${message}: ${String(fields.err)}`));
     };
     const none = () => {};
-    return { info: none, warn: none, error } as unknown as ResolvedOptions["logger"];
+    return { info: none, warn: none, error, isLevelEnabled: () => false } as unknown as ResolvedOptions["logger"];
   }
 
   #resume(): void {

@@ -122,7 +122,7 @@ export class Link {
   /** One connection, from dialling to its end. */
   async #connect(url: LektUrl): Promise<ConnectionEnd> {
     try {
-      const offers = offersFor(new Map(this.#offers), url);
+      const offers = offersFor(this.#offers, url);
       this.#guard.checkUrl(offers, url);
       const stream = await this.#dial(url);
       try {
@@ -156,13 +156,9 @@ export class Link {
       onReady: (version: Version, askedMethods) => {
         asked = askedMethods;
         facts = serverFacts(version, address);
-        // What was replaced since the dialling: this connection told the old one.
-        for (const [method, payload] of this.#offers) {
-          if (offers.get(method) !== payload) driver.update(method, payload);
-        }
+        this.#catchUp(offers);
         this.#hooks.onServer(facts);
         this.#hooks.onStatus({ state: "online", attempt: this.attempt });
-        this.#catchUp(offers);
       },
       onServerInfo: (info: Partial<ServerInfo>) => {
         if (!facts) return;
