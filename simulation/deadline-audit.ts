@@ -85,13 +85,15 @@ function auditReply(connection: Connection, server: ServerProcess, nowMs: number
   const holdMs = hold ? Math.min(MAX_HOLD_MS, new DataView(hold.buffer, hold.byteOffset).getUint32(0)) : 0;
   const isHeld = holdMs > 0 && visit.repliesWritten > 0;
   const slackMs = server.options.tickMs + WHEEL_SLACK_MS;
+  // Replies are written one after the other, as its reader takes them.
+  const turnMs = Math.max(heartbeat.atMs, visit.quietSinceMs);
   // It may be gathered for one tick and wait for another one, which is late where the one before was.
-  if (nowMs > heartbeat.atMs + (isHeld ? holdMs : 0) + 2 * slackMs + (isHeld ? 0 : GATHER_MS))
-    throw new Violation(`a reply is held for ${Math.round(nowMs - heartbeat.atMs)} ms`);
+  if (nowMs > turnMs + (isHeld ? holdMs : 0) + 2 * slackMs + (isHeld ? 0 : GATHER_MS))
+    throw new Violation(`a reply is held for ${Math.round(nowMs - turnMs)} ms`);
   if (visit.toldUpTo >= history.version) return;
   const changedMs = history.differsSinceMs(visit.toldUpTo);
   if (changedMs === undefined) return;
-  const sinceMs = Math.max(changedMs, heartbeat.atMs);
+  const sinceMs = Math.max(changedMs, turnMs);
   if (nowMs > sinceMs + GATHER_MS + NEWS_SPACING_MS + 2 * slackMs)
     throw new Violation(`news are kept back for ${Math.round(nowMs - sinceMs)} ms`);
 }
