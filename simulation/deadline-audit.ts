@@ -86,7 +86,7 @@ function auditReply(connection: Connection, server: ServerProcess, nowMs: number
   const isHeld = holdMs > 0 && visit.repliesWritten > 0;
   const slackMs = server.options.tickMs + WHEEL_SLACK_MS;
   // Replies are written one after the other, as its reader takes them.
-  const turnMs = Math.max(heartbeat.atMs, visit.quietSinceMs);
+  const turnMs = Math.max(heartbeat.atMs, visit.unblockedMs);
   // It may be gathered for one tick and wait for another one, which is late where the one before was.
   if (nowMs > turnMs + (isHeld ? holdMs : 0) + 2 * slackMs + (isHeld ? 0 : GATHER_MS))
     throw new Violation(`a reply is held for ${Math.round(nowMs - turnMs)} ms`);

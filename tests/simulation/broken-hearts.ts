@@ -180,7 +180,7 @@ export const BROKEN: readonly BrokenHeart[] = [
         return true;
       });
     },
-    says: /bytes wait in the server|too early/,
+    says: /bytes wait in the server|too early|reads nothing/,
   },
   {
     bug: "a server that keeps readers who read nothing",
