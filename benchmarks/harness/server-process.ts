@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { forkModule, killed, watched } from "./child.ts";
+import { loadRival } from "./load-rival.ts";
+import type { ServerAddress, ServerProgram } from "./rival.ts";
+
+const HOST = "127.0.0.1";
+const START_MS = 20_000;
+
+/** A rival's server in a process of its own, and what that costs. */
+export class ServerProcess {
+  readonly address: ServerAddress;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, address: ServerAddress) {
+    this.#child = child;
+    this.address = address;
+  }
+
+  static async start(rivalUrl: string): Promise<ServerProcess> {
+    const { server } = await loadRival(rivalUrl);
+    if ("listen" in server) {
+      const child = forkModule("listen-process.ts", [rivalUrl, HOST]);
+      const port = await within<number>(child, (settle) =>
+        child.once("message", (message) => settle((message as { readonly port: number }).port)),
+      );
+      return new ServerProcess(child, { host: HOST, port });
+    }
+    const { command, args, addressIn } = server.program(HOST, await freePort());
+    const child = watched(spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] }));
+    return new ServerProcess(child, await within(child, (settle) => readAddress(child, addressIn, settle)));
+  }
+
+  /** What all its threads have computed so far, the work of the kernel for it included. */
+  async cpuSeconds(): Promise<number> {
+    const tasks = `/proc/${this.#child.pid}/task`;
+    let nanoseconds = 0;
+    for (const thread of await readdir(tasks)) {
+      // A thread may end meanwhile.
+      const text = await readFile(`${tasks}/${thread}/schedstat`, "utf8").catch(() => "0");
+      nanoseconds += Number(text.split(" ")[0]);
+    }
+    return nanoseconds / 1e9;
+  }
+
+  /** Its resident memory. */
+  async residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, "utf8");
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+    return Number(kilobytes) * 1_024;
+  }
+
+  async stop(): Promise<void> {
+    await killed(this.#child);
+  }
+}
+
+function readAddress(
+  child: ChildProcess,
+  addressIn: ServerProgram["addressIn"],
+  found: (address: ServerAddress) => void,
+): void {
+  for (const output of [child.stdout, child.stderr]) {
+    if (!output) continue;
+    createInterface({ input: output }).on("line", (line) => {
+      const address = addressIn(line);
+      if (address) found(address);
+    });
+  }
+}
+
+/** What `begin` tells, unless the child ends before that, or never gets so far. */
+async function within<T>(child: ChildProcess, begin: (settle: (value: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail("did not start in time"), START_MS);
+    const settle = (value: T) => {
+      clearTimeout(timer);
+      child.off("exit", onExit);
+      resolve(value);
+    };
+    const fail = (why: string) => {
+      clearTimeout(timer);
+      reject(new Error(`its server ${why}`));
+      void killed(child);
+    };
+    const onExit = (code: number | null) => fail(`ended with exit code ${code} instead of listening`);
+    child.once("exit", onExit);
+    child.once("error", (error) => fail(`could not be started: ${error.message}`));
+    begin(settle);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,23 @@
+import type { Rival } from "../harness/rival.ts";
+import { rival as lekt } from "./lekt.ts";
+import { rival as socketIo } from "./socket-io.ts";
+import { rival as wsBinary } from "./ws-binary.ts";
+import { rival as wsJson } from "./ws-json.ts";
+
+/** A rival and the module that a process of its own loads it from. */
+export interface Entrant {
+  readonly rival: Rival;
+  readonly url: string;
+}
+
+function entrant(rival: Rival, file: string): Entrant {
+  return { rival, url: new URL(file, import.meta.url).href };
+}
+
+/** LEKT is the first: the others are compared with it. */
+export const ENTRANTS: readonly Entrant[] = [
+  entrant(lekt, "lekt.ts"),
+  entrant(wsBinary, "ws-binary.ts"),
+  entrant(wsJson, "ws-json.ts"),
+  entrant(socketIo, "socket-io.ts"),
+];
