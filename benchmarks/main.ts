@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type BenchOptions, parseBenchOptions, USAGE } from "./bench-options.ts";
 import { type Plan, type Result, runMatrix } from "./harness/matrix.ts";
 import { ProgressLine } from "./report/progress-line.ts";
-import { CPU_PER_ENTRY, MEASURES, MORE_MEASURES, Summary } from "./report/summary.ts";
+import { MEASURES, MORE_MEASURES, Summary } from "./report/summary.ts";
 import { asMarkdown, asText, figure, tableOf } from "./report/tables.ts";
 
 /** No run is begun later, so that all is over within ten minutes. */
@@ -30,15 +30,16 @@ function planOf(options: BenchOptions): Plan {
 function lineOf({ outcome }: Result): string {
   switch (outcome.kind) {
     case "measured": {
-      const { joinCpuSeconds, joinSeconds, bytesPerClient, propagationP50Ms, propagationP99Ms } =
-        outcome.figures;
-      const perEntry = CPU_PER_ENTRY.of(outcome.figures, 0);
-      return [
-        `${figure(joinCpuSeconds)} s CPU (${figure(perEntry)} µs an entry)`,
+      const { joinCpuSeconds, joinSeconds, bytesPerClient, entries, news } = outcome.figures;
+      const parts = [
+        `${figure(joinCpuSeconds)} s CPU (${figure((joinCpuSeconds / entries) * 1e6)} µs an entry)`,
         `all know all after ${figure(joinSeconds)} s`,
         `${figure(bytesPerClient / 1_000)} kB a client`,
-        `news in ${figure(propagationP50Ms)} ms (99 %: ${figure(propagationP99Ms)} ms)`,
-      ].join(", ");
+      ];
+      if (news) {
+        parts.push(`news in ${figure(news.propagationP50Ms)} ms (99 %: ${figure(news.propagationP99Ms)} ms)`);
+      }
+      return parts.join(", ");
     }
     case "too slow":
       return `${outcome.phase}: not within ${outcome.limitSeconds} s (${outcome.reached})`;

@@ -1,4 +1,4 @@
-import { clockUs, fortyBytes, memberNumber, publishedAtUs } from "./forty-bytes.ts";
+import { clockUs, FORTY, fortyBytes, memberNumber, publishedAtUs } from "./forty-bytes.ts";
 import { MemberSet } from "./member-set.ts";
 
 /** What a crowd is told by its members. */
@@ -49,9 +49,9 @@ export class Member {
     return number;
   }
 
-  /** The same, where it came as base64. */
-  learnText(text: string): number {
-    const entry = entryOf(text);
+  /** The same, where the first `length` of the forty bytes came as base64. */
+  learnText(text: string, length = FORTY): number {
+    const entry = entryOf(text, length);
     if (entry) this.#learn(entry.number, entry.atUs);
     else this.fail("learned of an entry that nobody published");
     return entry?.number ?? -1;
@@ -102,13 +102,17 @@ export function addressOf(number: number): string {
   return `127.${1 + (number >>> 16)}.${(number >>> 8) & 255}.${number & 255}`;
 }
 
-function entryOf(text: string): { readonly number: number; readonly atUs: number } | undefined {
+function entryOf(
+  text: string,
+  length: number,
+): { readonly number: number; readonly atUs: number } | undefined {
   const before = texts.get(text);
   if (before) return before;
   const bytes = Buffer.from(text, "base64");
-  const number = memberNumber(bytes, 0);
-  if (number < 0 || bytes.toString("base64") !== text) return undefined;
-  const entry = { number, atUs: publishedAtUs(bytes, 0) };
+  if (bytes.length !== length) return undefined;
+  const entry = { number: bytes.readUInt32BE(0), atUs: publishedAtUs(bytes, 0) };
+  const published = fortyBytes(entry.number, entry.atUs).subarray(0, length);
+  if (published.toString("base64") !== text && published.toString("base64url") !== text) return undefined;
   texts.set(text, entry);
   return entry;
 }

@@ -24,8 +24,8 @@ export interface Connection {
 type RivalServer =
   /** Runs in a Node.js process of its own. @returns the port. */
   | { readonly listen: (host: string) => Promise<number> }
-  /** A program, found on the PATH; `port` is a free one. */
-  | { readonly program: (host: string, port: number) => ServerProgram };
+  /** A program; `port` is a free one, `directory` an empty one that is removed afterwards. */
+  | { readonly program: (host: string, port: number, directory: string) => ServerProgram };
 
 /** LEKT, or what people would use instead. */
 export interface Rival {
@@ -44,6 +44,8 @@ export interface Rival {
   /** Why it cannot be run here, as a sentence; undefined where it can. */
   readonly missing?: () => Promise<string | undefined>;
   readonly server: RivalServer;
+  /** Done once when the server is there, before anybody comes. */
+  readonly prepare?: (server: ServerAddress) => Promise<void>;
   /** Joins as `member` and publishes its forty bytes. Resolves when they are on their way. */
   readonly connect: (server: ServerAddress, member: Member) => Promise<Connection>;
 }

@@ -1,5 +1,6 @@
 import { clockUs } from "./forty-bytes.ts";
 import { Load, TooSlow, WrongRun } from "./load.ts";
+import { loadRival } from "./load-rival.ts";
 import { ServerProcess } from "./server-process.ts";
 import { quantile } from "./statistics.ts";
 
@@ -21,6 +22,11 @@ export interface Figures {
   readonly joinSeconds: number;
   /** Of the server's resident memory, what came with the clients. */
   readonly bytesPerClient: number;
+  /** Not where members cannot know who is there in all. */
+  readonly news: NewsFigures | undefined;
+}
+
+export interface NewsFigures {
   readonly leaveCpuSeconds: number;
   readonly leaveSeconds: number;
   readonly churnCpuSeconds: number;
@@ -61,7 +67,8 @@ export async function run(rival: string, work: Work, progress: Progress): Promis
   try {
     server = await ServerProcess.start(rival);
     load = await Load.start(rival, server.address, work.loadProcesses);
-    const figures = await measure(server, load, work, (name) => {
+    const { knowsAtMost = Number.POSITIVE_INFINITY } = await loadRival(rival);
+    const figures = await measure(server, load, work, knowsAtMost < work.members, (name) => {
       phase = name;
     });
     return { kind: "measured", figures };
@@ -83,6 +90,7 @@ async function measure(
   server: ServerProcess,
   load: Load,
   work: Work,
+  joinOnly: boolean,
   enter: (phase: string) => void,
 ): Promise<Figures> {
   const { members, joinLimitMs: limitMs } = work;
@@ -108,6 +116,13 @@ async function measure(
   });
   await idle();
   const bytesAfter = await server.residentBytes();
+  const joinFigures = {
+    entries: join.entries,
+    joinCpuSeconds: join.cpuSeconds,
+    joinSeconds: join.seconds,
+    bytesPerClient: (bytesAfter - bytesBefore) / members,
+  };
+  if (joinOnly) return { ...joinFigures, news: undefined };
 
   enter("leave");
   const leaving = Math.max(1, Math.floor(members * LEAVING_SHARE));
@@ -129,15 +144,14 @@ async function measure(
   });
 
   return {
-    entries: join.entries,
-    joinCpuSeconds: join.cpuSeconds,
-    joinSeconds: join.seconds,
-    bytesPerClient: (bytesAfter - bytesBefore) / members,
-    leaveCpuSeconds: leave.cpuSeconds,
-    leaveSeconds: leave.seconds,
-    churnCpuSeconds: churn.cpuSeconds,
-    propagationP50Ms: quantile(latenciesUs, 0.5) / 1_000,
-    propagationP99Ms: quantile(latenciesUs, 0.99) / 1_000,
+    ...joinFigures,
+    news: {
+      leaveCpuSeconds: leave.cpuSeconds,
+      leaveSeconds: leave.seconds,
+      churnCpuSeconds: churn.cpuSeconds,
+      propagationP50Ms: quantile(latenciesUs, 0.5) / 1_000,
+      propagationP99Ms: quantile(latenciesUs, 0.99) / 1_000,
+    },
   };
 }
 

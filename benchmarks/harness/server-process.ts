@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { forkModule, killed, watched } from "./child.ts";
 import { loadRival } from "./load-rival.ts";
-import type { ServerAddress, ServerProgram } from "./rival.ts";
+import type { Rival, ServerAddress, ServerProgram } from "./rival.ts";
 
 const HOST = "127.0.0.1";
 const START_MS = 20_000;
@@ -13,14 +15,22 @@ const START_MS = 20_000;
 export class ServerProcess {
   readonly address: ServerAddress;
   readonly #child: ChildProcess;
+  readonly #directory: string | undefined;
 
-  private constructor(child: ChildProcess, address: ServerAddress) {
+  private constructor(child: ChildProcess, address: ServerAddress, directory?: string) {
     this.#child = child;
     this.address = address;
+    this.#directory = directory;
   }
 
   static async start(rivalUrl: string): Promise<ServerProcess> {
-    const { server } = await loadRival(rivalUrl);
+    const { server, prepare } = await loadRival(rivalUrl);
+    const started = await ServerProcess.#launch(server, rivalUrl);
+    await prepare?.(started.address);
+    return started;
+  }
+
+  static async #launch(server: Rival["server"], rivalUrl: string): Promise<ServerProcess> {
     if ("listen" in server) {
       const child = forkModule("listen-process.ts", [rivalUrl, HOST]);
       const port = await within<number>(child, (settle) =>
@@ -28,9 +38,11 @@ export class ServerProcess {
       );
       return new ServerProcess(child, { host: HOST, port });
     }
-    const { command, args, addressIn } = server.program(HOST, await freePort());
+    const directory = await mkdtemp(join(tmpdir(), "lekt-bench-"));
+    const { command, args, addressIn } = server.program(HOST, await freePort(), directory);
     const child = watched(spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] }));
-    return new ServerProcess(child, await within(child, (settle) => readAddress(child, addressIn, settle)));
+    const address = await within<ServerAddress>(child, (settle) => readAddress(child, addressIn, settle));
+    return new ServerProcess(child, address, directory);
   }
 
   /** What all its threads have computed so far, the work of the kernel for it included. */
@@ -54,6 +66,7 @@ export class ServerProcess {
 
   async stop(): Promise<void> {
     await killed(this.#child);
+    if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
   }
 }
 

@@ -6,7 +6,7 @@ import type { Entrant } from "../rivals/registry.ts";
 export interface Measure {
   readonly title: string;
   readonly unit: string;
-  readonly of: (figures: Figures, members: number) => number;
+  readonly of: (figures: Figures) => number | undefined;
 }
 
 export const CPU_PER_ENTRY: Measure = {
@@ -30,7 +30,7 @@ export const MEASURES: readonly Measure[] = [
   {
     title: "News of a newcomer reach the others, 99 %",
     unit: "ms",
-    of: ({ propagationP99Ms }) => propagationP99Ms,
+    of: ({ news }) => news?.propagationP99Ms,
   },
 ];
 
@@ -44,12 +44,12 @@ export const MORE_MEASURES: readonly Measure[] = [
   {
     title: "News of a newcomer reach the others, 50 %",
     unit: "ms",
-    of: ({ propagationP50Ms }) => propagationP50Ms,
+    of: ({ news }) => news?.propagationP50Ms,
   },
   {
     title: "Server CPU time for everybody to learn that a tenth left",
     unit: "s",
-    of: ({ leaveCpuSeconds }) => leaveCpuSeconds,
+    of: ({ news }) => news?.leaveCpuSeconds,
   },
 ];
 
@@ -80,7 +80,7 @@ export class Summary {
   value(measure: Measure, rival: string, size: number): number | undefined {
     const cell = this.cell(rival, size);
     if ("why" in cell) return undefined;
-    const values = cell.figures.map((figures) => measure.of(figures, size)).sort((a, b) => a - b);
+    const values = cell.figures.flatMap((figures) => measure.of(figures) ?? []).sort((a, b) => a - b);
     const value = values[Math.floor(values.length / 2)];
     return value !== undefined && value > 0 ? value : undefined;
   }

@@ -16,7 +16,7 @@ export function tableOf(summary: Summary, measure: Measure): Table {
       const ratio = summary.ratio(measure, rival.name, size);
       if (value === undefined) {
         const cell = summary.cell(rival.name, size);
-        return "why" in cell ? cell.why : "≤ 0";
+        return "why" in cell ? cell.why : "–";
       }
       return index === 0 || ratio === undefined ? figure(value) : `${figure(value)} (${figure(ratio)}×)`;
     }),

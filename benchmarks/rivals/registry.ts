@@ -1,5 +1,9 @@
 import type { Rival } from "../harness/rival.ts";
+import { rival as bittorrentTracker } from "./bittorrent-tracker.ts";
 import { rival as lekt } from "./lekt.ts";
+import { rival as nats } from "./nats.ts";
+import { rival as peer } from "./peer.ts";
+import { rival as redis } from "./redis.ts";
 import { rival as socketIo } from "./socket-io.ts";
 import { rival as wsBinary } from "./ws-binary.ts";
 import { rival as wsJson } from "./ws-json.ts";
@@ -20,4 +24,8 @@ export const ENTRANTS: readonly Entrant[] = [
   entrant(wsBinary, "ws-binary.ts"),
   entrant(wsJson, "ws-json.ts"),
   entrant(socketIo, "socket-io.ts"),
+  entrant(peer, "peer.ts"),
+  entrant(redis, "redis.ts"),
+  entrant(nats, "nats.ts"),
+  entrant(bittorrentTracker, "bittorrent-tracker.ts"),
 ];
