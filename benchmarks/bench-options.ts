@@ -15,14 +15,14 @@ export interface BenchOptions {
 }
 
 const SIZES = [250, 500, 1_000, 2_000, 4_000];
-const QUICK_SIZES = [100, 250];
+const QUICK_SIZES = [250];
 
 export const USAGE = `npm run bench -- [options]
 
 The same work for LEKT and for what people would use instead: N clients come, each publishes forty bytes,
 everybody learns of everybody; a tenth leave; then some come and go. Ten minutes at most.
 
-  --quick           the sizes ${QUICK_SIZES.join(" and ")} alone: less than a minute
+  --quick           ${QUICK_SIZES.join(", ")} clients alone: less than a minute
   --only NAMES      these alone, with commas between: ${ENTRANTS.map(({ rival }) => rival.name).join(", ")}
   --sizes NUMBERS   how many clients, with commas between (default: ${SIZES.join(",")})
   --repeats N       run each N times and take the middle (default: 1)

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type BenchOptions, parseBenchOptions, USAGE } from "./bench-options.ts";
 import { type Plan, type Result, runMatrix } from "./harness/matrix.ts";
+import { plot } from "./report/plot.ts";
 import { ProgressLine } from "./report/progress-line.ts";
 import { MEASURES, MORE_MEASURES, Summary } from "./report/summary.ts";
 import { asMarkdown, asText, figure, tableOf } from "./report/tables.ts";
@@ -71,6 +72,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
   if (options.out !== undefined) {
     await mkdir(options.out, { recursive: true });
     await writeFile(join(options.out, "results.md"), tables.map(asMarkdown).join("\n"));
+    await writeFile(join(options.out, "results.svg"), plot(summary));
   }
   return results.every(({ outcome }) => outcome.kind !== "wrong");
 }

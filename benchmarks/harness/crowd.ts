@@ -4,7 +4,7 @@ import { MemberSet } from "./member-set.ts";
 import type { Connection, Rival, ServerAddress } from "./rival.ts";
 
 /** So many connections of one process are being made at the same time. */
-const JOINING_AT_ONCE = 64;
+const JOINING_AT_ONCE = 256;
 /** Latencies kept of a churn. */
 const MAX_LATENCIES = 200_000;
 
@@ -30,6 +30,7 @@ export interface CrowdState {
 
 /** The members that one process plays. Knows who is there in all, and so whether each of its own knows it. */
 export class Crowd {
+  listening = false;
   /** The first thing that went wrong. */
   fault: string | undefined;
   readonly #rival: Rival;
@@ -77,8 +78,7 @@ export class Crowd {
 
   /** At an even pace one comes and one leaves. @returns how long the others took to know, in microseconds. */
   async churn({ first, leavers, perSecond }: Churn): Promise<readonly number[]> {
-    this.#latenciesUs = [];
-    this.#heard = 0;
+    this.listening = true;
     const startMs = performance.now();
     const joins: Promise<void>[] = [];
     for (const [i, leaver] of leavers.entries()) {
@@ -155,7 +155,7 @@ export class Crowd {
   }
 
   /** For the members. */
-  heard(_number: number, latencyUs: number): void {
+  heard(latencyUs: number): void {
     this.#heard++;
     if (this.#latenciesUs.length < MAX_LATENCIES) this.#latenciesUs.push(latencyUs);
     // Of more than can be kept, an even sample.

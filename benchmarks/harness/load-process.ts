@@ -8,7 +8,8 @@ const PROGRESS_MS = 250;
 let crowd: Crowd | undefined;
 
 function report(message: LoadReport): void {
-  process.send?.(message);
+  // Where the main process is gone, this one is about to go too.
+  process.send?.(message, undefined, undefined, () => {});
 }
 
 async function carryOut(task: LoadTask): Promise<LoadDone> {

@@ -14,19 +14,18 @@ export class TooSlow extends Error {}
 export class Load {
   readonly #processes: readonly LoadProcess[];
 
-  private constructor(processes: readonly LoadProcess[]) {
-    this.#processes = processes;
+  constructor(processes: number) {
+    this.#processes = Array.from({ length: processes }, () => new LoadProcess());
   }
 
-  static async start(rival: string, server: ServerAddress, count: number): Promise<Load> {
-    const load = new Load(Array.from({ length: count }, () => new LoadProcess()));
+  async start(rival: string, server: ServerAddress): Promise<void> {
+    const of = this.#processes.length;
     await Promise.all(
-      load.#processes.map(async (process, index) => {
+      this.#processes.map(async (process, index) => {
         await process.ready;
-        await process.do({ do: "start", rival, server, share: { index, of: count } });
+        await process.do({ do: "start", rival, server, share: { index, of } });
       }),
     );
-    return load;
   }
 
   get state(): CrowdState {

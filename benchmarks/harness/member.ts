@@ -5,8 +5,10 @@ import { MemberSet } from "./member-set.ts";
 export interface MemberWatcher {
   /** The member may know everybody now. */
   settled(member: Member): void;
+  /** Whether it wants to hear how long news took. */
+  readonly listening: boolean;
   /** A member learned of one who published after itself. */
-  heard(number: number, latencyUs: number): void;
+  heard(latencyUs: number): void;
   failed(member: Member, why: string): void;
 }
 
@@ -22,7 +24,8 @@ export class Member {
   readonly #watcher: MemberWatcher;
   readonly #repeats: boolean;
   #publishedUs = Number.POSITIVE_INFINITY;
-  #news: { readonly number: number; readonly atUs: number }[] = [];
+  /** When those published whom it has learned of since it settled last. */
+  #news: number[] = [];
   #relisted: MemberSet | undefined;
   /** Entries that were new to it, so far. */
   learned = 0;
@@ -45,15 +48,15 @@ export class Member {
   learn(bytes: Buffer, offset: number): number {
     const number = memberNumber(bytes, offset);
     if (number < 0) this.fail("learned of an entry that nobody published");
-    else this.#learn(number, publishedAtUs(bytes, offset));
+    else if (this.#learn(number) && this.#watcher.listening) this.#note(publishedAtUs(bytes, offset));
     return number;
   }
 
   /** The same, where the first `length` of the forty bytes came as base64. */
   learnText(text: string, length = FORTY): number {
     const entry = entryOf(text, length);
-    if (entry) this.#learn(entry.number, entry.atUs);
-    else this.fail("learned of an entry that nobody published");
+    if (!entry) this.fail("learned of an entry that nobody published");
+    else if (this.#learn(entry.number) && this.#watcher.listening) this.#note(entry.atUs);
     return entry?.number ?? -1;
   }
 
@@ -77,7 +80,7 @@ export class Member {
     }
     if (this.#news.length > 0) {
       const nowUs = clockUs();
-      for (const { number, atUs } of this.#news) this.#watcher.heard(number, nowUs - atUs);
+      for (const atUs of this.#news) this.#watcher.heard(nowUs - atUs);
       this.#news = [];
     }
     this.#watcher.settled(this);
@@ -87,13 +90,21 @@ export class Member {
     this.#watcher.failed(this, why);
   }
 
-  #learn(number: number, atUs: number): void {
+  /** @returns whether that is new. */
+  #learn(number: number): boolean {
     this.#relisted?.add(number);
-    if (number === this.number) return;
+    if (number === this.number) return false;
     if (this.known.add(number)) {
       this.learned++;
-      if (atUs > this.#publishedUs) this.#news.push({ number, atUs });
-    } else if (!this.#repeats) this.fail(`was told of ${number} twice`);
+      return true;
+    }
+    if (!this.#repeats) this.fail(`was told of ${number} twice`);
+    return false;
+  }
+
+  #note(atUs: number): void {
+    // Who was there before is no news.
+    if (atUs > this.#publishedUs) this.#news.push(atUs);
   }
 }
 

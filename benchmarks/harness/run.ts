@@ -26,7 +26,7 @@ export interface Figures {
   readonly news: NewsFigures | undefined;
 }
 
-export interface NewsFigures {
+interface NewsFigures {
   readonly leaveCpuSeconds: number;
   readonly leaveSeconds: number;
   readonly churnCpuSeconds: number;
@@ -57,23 +57,23 @@ const LEAVING_SHARE = 0.1;
 /** One run: a fresh server of the rival in the module `rival`, N members that come, some leave, then churn. */
 export async function run(rival: string, work: Work, progress: Progress): Promise<Outcome> {
   let server: ServerProcess | undefined;
-  let load: Load | undefined;
+  // The processes start side by side.
+  const load = new Load(work.loadProcesses);
   let phase = "start";
   const timer = setInterval(() => {
-    if (!load) return;
     const { joined, complete, learned } = load.state;
     progress(phase, `${joined} joined, ${complete} know all, ${millions(learned)} entries`);
   }, PROGRESS_MS);
   try {
     server = await ServerProcess.start(rival);
-    load = await Load.start(rival, server.address, work.loadProcesses);
+    await load.start(rival, server.address);
     const { knowsAtMost = Number.POSITIVE_INFINITY } = await loadRival(rival);
     const figures = await measure(server, load, work, knowsAtMost < work.members, (name) => {
       phase = name;
     });
     return { kind: "measured", figures };
   } catch (error) {
-    if (error instanceof TooSlow && load) {
+    if (error instanceof TooSlow) {
       const reached = await load.shortfall();
       return { kind: "too slow", phase, limitSeconds: work.joinLimitMs / 1_000, reached };
     }
@@ -81,7 +81,7 @@ export async function run(rival: string, work: Work, progress: Progress): Promis
     return { kind: "wrong", why: error instanceof WrongRun ? `${phase}: ${why}` : why };
   } finally {
     clearInterval(timer);
-    await load?.stop();
+    await load.stop();
     await server?.stop();
   }
 }
