@@ -24,6 +24,7 @@ function planOf(options: BenchOptions): Plan {
       churnPerSecond: 20,
       churnSeconds: quick ? 1 : 3,
       loadProcesses,
+      idleMs: 500,
     },
   };
 }

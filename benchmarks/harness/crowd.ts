@@ -24,8 +24,11 @@ export interface Churn {
 
 export interface CrowdState {
   readonly joined: number;
+  /** How many know just who is there. */
   readonly complete: number;
+  /** Entries that were new to members, and entries that they dropped, of all of them together. */
   readonly learned: number;
+  readonly forgotten: number;
 }
 
 /** The members that one process plays. Knows who is there in all, and so whether each of its own knows it. */
@@ -40,7 +43,7 @@ export class Crowd {
   readonly #members = new Map<number, { readonly member: Member; readonly connection: Connection }>();
   readonly #joining = new Map<number, Member>();
   readonly #complete = new Set<Member>();
-  #learnedByGone = 0;
+  readonly #ofGone = { learned: 0, forgotten: 0 };
   #latenciesUs: number[] = [];
   #heard = 0;
   #changed: () => void = () => {};
@@ -52,9 +55,12 @@ export class Crowd {
   }
 
   get state(): CrowdState {
-    let learned = this.#learnedByGone;
-    for (const { member } of this.#members.values()) learned += member.learned;
-    return { joined: this.#members.size, complete: this.#complete.size, learned };
+    let { learned, forgotten } = this.#ofGone;
+    for (const { member } of this.#members.values()) {
+      learned += member.learned;
+      forgotten += member.forgotten;
+    }
+    return { joined: this.#members.size, complete: this.#complete.size, learned, forgotten };
   }
 
   /** The members from `first` on come, as fast as the server takes them. Resolves when all published. */
@@ -141,7 +147,8 @@ export class Crowd {
     if (!leaver) return;
     this.#members.delete(number);
     this.#complete.delete(leaver.member);
-    this.#learnedByGone += leaver.member.learned;
+    this.#ofGone.learned += leaver.member.learned;
+    this.#ofGone.forgotten += leaver.member.forgotten;
     leaver.connection.leave();
   }
 

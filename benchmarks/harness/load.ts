@@ -29,11 +29,12 @@ export class Load {
   }
 
   get state(): CrowdState {
-    const sum = { joined: 0, complete: 0, learned: 0 };
+    const sum = { joined: 0, complete: 0, learned: 0, forgotten: 0 };
     for (const { state } of this.#processes) {
       sum.joined += state.joined;
       sum.complete += state.complete;
       sum.learned += state.learned;
+      sum.forgotten += state.forgotten;
     }
     return sum;
   }
@@ -66,7 +67,7 @@ export class Load {
 
 class LoadProcess {
   readonly ready: Promise<unknown>;
-  state: CrowdState = { joined: 0, complete: 0, learned: 0 };
+  state: CrowdState = { joined: 0, complete: 0, learned: 0, forgotten: 0 };
   readonly #child: ChildProcess = forkModule("load-process.ts");
   readonly #waiting = new Map<
     number,

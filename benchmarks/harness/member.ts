@@ -27,8 +27,9 @@ export class Member {
   /** When those published whom it has learned of since it settled last. */
   #news: number[] = [];
   #relisted: MemberSet | undefined;
-  /** Entries that were new to it, so far. */
+  /** Entries that were new to it, so far, and those that it dropped. */
   learned = 0;
+  forgotten = 0;
 
   constructor(number: number, watcher: MemberWatcher, repeats: boolean) {
     this.number = number;
@@ -61,8 +62,8 @@ export class Member {
   }
 
   forget(number: number): void {
-    if (!this.known.delete(number) && !this.#repeats)
-      this.fail(`was told that ${number} left, who was not there`);
+    if (this.known.delete(number)) this.forgotten++;
+    else if (!this.#repeats) this.fail(`was told that ${number} left, who was not there`);
   }
 
   /** The whole list is told anew: between this and `settle`, who is not learned of again has left. */
@@ -74,8 +75,7 @@ export class Member {
   /** A packet, a message or a reply is over, and what it said counts. */
   settle(): void {
     if (this.#relisted) {
-      for (const number of this.#relisted.lacks(this.known, Number.POSITIVE_INFINITY))
-        this.known.delete(number);
+      for (const number of this.#relisted.lacks(this.known, Number.POSITIVE_INFINITY)) this.forget(number);
       this.#relisted = undefined;
     }
     if (this.#news.length > 0) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { clockUs } from "./forty-bytes.ts";
 import { Load, TooSlow, WrongRun } from "./load.ts";
 import { loadRival } from "./load-rival.ts";
@@ -12,6 +13,8 @@ export interface Work {
   readonly churnPerSecond: number;
   readonly churnSeconds: number;
   readonly loadProcesses: number;
+  /** Before memory is read. */
+  readonly idleMs: number;
 }
 
 export interface Figures {
@@ -50,8 +53,6 @@ export type Outcome =
 export type Progress = (phase: string, text: string) => void;
 
 const PROGRESS_MS = 250;
-/** Before memory is read. */
-const IDLE_MS = 500;
 const LEAVING_SHARE = 0.1;
 
 /** One run: a fresh server of the rival in the module `rival`, N members that come, some leave, then churn. */
@@ -60,7 +61,12 @@ export async function run(rival: string, work: Work, progress: Progress): Promis
   // The processes start side by side.
   const load = new Load(work.loadProcesses);
   let phase = "start";
+  let lastState = "";
+  let lastChangeMs = performance.now();
   const timer = setInterval(() => {
+    const state = JSON.stringify([phase, load.state]);
+    if (state !== lastState) lastChangeMs = performance.now();
+    lastState = state;
     const { joined, complete, learned } = load.state;
     progress(phase, `${joined} joined, ${complete} know all, ${millions(learned)} entries`);
   }, PROGRESS_MS);
@@ -75,6 +81,10 @@ export async function run(rival: string, work: Work, progress: Progress): Promis
   } catch (error) {
     if (error instanceof TooSlow) {
       const reached = await load.shortfall();
+      // Who is only slow still moves.
+      if (performance.now() - lastChangeMs > work.joinLimitMs / 2) {
+        return { kind: "wrong", why: `${phase}: nothing more came, and ${reached}` };
+      }
       return { kind: "too slow", phase, limitSeconds: work.joinLimitMs / 1_000, reached };
     }
     const why = error instanceof Error ? error.message : String(error);
@@ -108,13 +118,13 @@ async function measure(
     };
   };
 
-  await idle();
+  await sleep(work.idleMs);
   const bytesBefore = await server.residentBytes();
   enter("join");
   const join = await meter(limitMs, async (leftMs) => {
     await load.do({ do: "join", first: 0, count: members }, leftMs());
   });
-  await idle();
+  await sleep(work.idleMs);
   const bytesAfter = await server.residentBytes();
   const joinFigures = {
     entries: join.entries,
@@ -157,10 +167,6 @@ async function measure(
 
 function range(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
-}
-
-function idle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, IDLE_MS));
 }
 
 function millions(entries: number): string {
