@@ -28,6 +28,10 @@ export class Load {
     );
   }
 
+  get pids(): readonly number[] {
+    return this.#processes.map(({ pid }) => pid);
+  }
+
   get state(): CrowdState {
     const sum = { joined: 0, complete: 0, learned: 0, forgotten: 0 };
     for (const { state } of this.#processes) {
@@ -82,6 +86,10 @@ class LoadProcess {
     });
     this.#child.on("message", (report: LoadReport) => this.#receive(report));
     this.#child.once("exit", () => this.#fail("a load process ended"));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   do(task: LoadTask): Promise<LoadDone> {

@@ -39,6 +39,8 @@ export interface Rival {
   readonly knowsAtMost?: number;
   /** That it may be told of a member more than once, as where a list is polled. Default false. */
   readonly repeats?: boolean;
+  /** That it has no server that does the work, so that the cost of the members is counted as well. */
+  readonly peersWork?: boolean;
   /** The largest number of members worth trying. */
   readonly maxMembers?: number;
   /** Why it cannot be run here, as a sentence; undefined where it can. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { clockUs } from "./forty-bytes.ts";
 import { Load, TooSlow, WrongRun } from "./load.ts";
 import { loadRival } from "./load-rival.ts";
+import { cpuSeconds, residentBytes, sumOf } from "./process-cost.ts";
 import { ServerProcess } from "./server-process.ts";
 import { quantile } from "./statistics.ts";
 
@@ -73,8 +74,9 @@ export async function run(rival: string, work: Work, progress: Progress): Promis
   try {
     server = await ServerProcess.start(rival);
     await load.start(rival, server.address);
-    const { knowsAtMost = Number.POSITIVE_INFINITY } = await loadRival(rival);
-    const figures = await measure(server, load, work, knowsAtMost < work.members, (name) => {
+    const { knowsAtMost = Number.POSITIVE_INFINITY, peersWork } = await loadRival(rival);
+    const pids = peersWork ? [server.pid, ...load.pids] : [server.pid];
+    const figures = await measure(pids, load, work, knowsAtMost + 1 < work.members, (name) => {
       phase = name;
     });
     return { kind: "measured", figures };
@@ -97,7 +99,7 @@ export async function run(rival: string, work: Work, progress: Progress): Promis
 }
 
 async function measure(
-  server: ServerProcess,
+  pids: readonly number[],
   load: Load,
   work: Work,
   joinOnly: boolean,
@@ -105,27 +107,27 @@ async function measure(
 ): Promise<Figures> {
   const { members, joinLimitMs: limitMs } = work;
   const meter = async (limitOfPhaseMs: number, doIt: (leftMs: () => number) => Promise<void>) => {
-    const cpu = await server.cpuSeconds();
+    const cpu = await sumOf(pids, cpuSeconds);
     const startMs = performance.now();
     const startUs = clockUs();
     const leftMs = () => Math.max(1, startMs + limitOfPhaseMs - performance.now());
     await doIt(leftMs);
     const answers = await load.do({ do: "converge" }, leftMs());
     return {
-      cpuSeconds: (await server.cpuSeconds()) - cpu,
+      cpuSeconds: (await sumOf(pids, cpuSeconds)) - cpu,
       seconds: (Math.max(...answers.map(({ atUs = 0 }) => atUs)) - startUs) / 1e6,
       entries: answers.reduce((sum, { learned = 0 }) => sum + learned, 0),
     };
   };
 
   await sleep(work.idleMs);
-  const bytesBefore = await server.residentBytes();
+  const bytesBefore = await sumOf(pids, residentBytes);
   enter("join");
   const join = await meter(limitMs, async (leftMs) => {
     await load.do({ do: "join", first: 0, count: members }, leftMs());
   });
   await sleep(work.idleMs);
-  const bytesAfter = await server.residentBytes();
+  const bytesAfter = await sumOf(pids, residentBytes);
   const joinFigures = {
     entries: join.entries,
     joinCpuSeconds: join.cpuSeconds,

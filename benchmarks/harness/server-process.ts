@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,23 +45,8 @@ export class ServerProcess {
     return new ServerProcess(child, address, directory);
   }
 
-  /** What all its threads have computed so far, the work of the kernel for it included. */
-  async cpuSeconds(): Promise<number> {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    let nanoseconds = 0;
-    for (const thread of await readdir(tasks)) {
-      // A thread may end meanwhile.
-      const text = await readFile(`${tasks}/${thread}/schedstat`, "utf8").catch(() => "0");
-      nanoseconds += Number(text.split(" ")[0]);
-    }
-    return nanoseconds / 1e9;
-  }
-
-  /** Its resident memory. */
-  async residentBytes(): Promise<number> {
-    const status = await readFile(`/proc/${this.#child.pid}/status`, "utf8");
-    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
-    return Number(kilobytes) * 1_024;
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   async stop(): Promise<void> {

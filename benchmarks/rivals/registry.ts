@@ -1,5 +1,6 @@
 import type { Rival } from "../harness/rival.ts";
 import { rival as bittorrentTracker } from "./bittorrent-tracker.ts";
+import { rival as hyperswarm } from "./hyperswarm.ts";
 import { rival as lekt } from "./lekt.ts";
 import { rival as nats } from "./nats.ts";
 import { rival as peer } from "./peer.ts";
@@ -28,4 +29,5 @@ export const ENTRANTS: readonly Entrant[] = [
   entrant(redis, "redis.ts"),
   entrant(nats, "nats.ts"),
   entrant(bittorrentTracker, "bittorrent-tracker.ts"),
+  entrant(hyperswarm, "hyperswarm.ts"),
 ];

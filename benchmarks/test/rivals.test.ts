@@ -15,7 +15,8 @@ const WORK: Work = {
 vi.setConfig({ testTimeout: 90_000 });
 
 describe("each rival", () => {
-  for (const { rival, url } of ENTRANTS) {
+  // Whose peers find each other by chance may or may not succeed.
+  for (const { rival, url } of ENTRANTS.filter(({ rival }) => !rival.peersWork)) {
     it.concurrent(`${rival.name} lets everybody know everybody, or says what is missing`, async ({
       expect,
     }) => {
