@@ -23,10 +23,7 @@ export interface MatrixWatcher {
   readonly end: (entrant: Entrant, result: Result) => void;
 }
 
-/**
- * Size by size, the rivals in turn, so that a machine that grows slower does so for all of them, and each from a
- * different place in the row at each size.
- */
+/** Size by size, all of them at each, so that a machine that grows slower does so for everybody. */
 export async function runMatrix(
   entrants: readonly Entrant[],
   plan: Plan,
@@ -43,8 +40,7 @@ export async function runMatrix(
   let turn = 0;
   for (const members of plan.sizes) {
     for (let repeat = 0; repeat < plan.repeats; repeat++, turn++) {
-      for (let i = 0; i < entrants.length; i++) {
-        const entrant = entrants[(i + turn) % entrants.length] as Entrant;
+      for (const entrant of inTurn(entrants, turn)) {
         watcher.begin(entrant, members);
         const why =
           performance.now() - startMs > plan.limitMs ? "the time was over" : whyNot(entrant, members, out);
@@ -62,6 +58,14 @@ export async function runMatrix(
     }
   }
   return results;
+}
+
+/** The first two, which matter most, one right after the other, now this one first, now that; then the rest in turn. */
+function inTurn(entrants: readonly Entrant[], turn: number): readonly Entrant[] {
+  const pair = entrants.slice(0, 2);
+  const rest = entrants.slice(2);
+  const at = turn % Math.max(1, rest.length);
+  return [...(turn % 2 === 0 ? pair : pair.reverse()), ...rest.slice(at), ...rest.slice(0, at)];
 }
 
 function whyNot(entrant: Entrant, members: number, out: ReadonlyMap<Entrant, string>): string | undefined {

@@ -3,6 +3,8 @@ import { isOnPath } from "../harness/path-program.ts";
 import type { Rival, ServerAddress } from "../harness/rival.ts";
 
 const BUCKET = "members";
+/** How long an answer may take: a crowd that comes all at once is no fault. */
+const PATIENCE_MS = 60_000;
 
 /** A bucket of keys and values, which everybody watches. */
 export const rival: Rival = {
@@ -24,12 +26,16 @@ export const rival: Rival = {
   prepare: async (server) => {
     const connection = await open(server);
     // Documentation of NATS, "Key/Value Store": in memory where it need not last, one value a key.
-    await connection.jetstream().views.kv(BUCKET, { storage: StorageType.Memory, history: 1 });
+    await connection
+      .jetstream({ timeout: PATIENCE_MS })
+      .views.kv(BUCKET, { storage: StorageType.Memory, history: 1 });
     await connection.close();
   },
   connect: async (server, member) => {
     const connection = await open(server);
-    const members: KV = await connection.jetstream().views.kv(BUCKET, { bindOnly: true });
+    const members: KV = await connection
+      .jetstream({ timeout: PATIENCE_MS })
+      .views.kv(BUCKET, { bindOnly: true });
     const watch = await members.watch();
     const read = async () => {
       for await (const { key, operation, value } of watch) {
@@ -50,5 +56,10 @@ export const rival: Rival = {
 };
 
 function open({ host, port }: ServerAddress): Promise<NatsConnection> {
-  return connect({ servers: `${host}:${port}`, reconnect: false, ignoreClusterUpdates: true });
+  return connect({
+    servers: `${host}:${port}`,
+    reconnect: false,
+    ignoreClusterUpdates: true,
+    timeout: PATIENCE_MS,
+  });
 }
