@@ -7,7 +7,7 @@ import { type Plan, type Result, runMatrix } from "./harness/matrix.ts";
 import { plot } from "./report/plot.ts";
 import { ProgressLine } from "./report/progress-line.ts";
 import { MEASURES, MORE_MEASURES, Summary } from "./report/summary.ts";
-import { asMarkdown, asText, figure, tableOf } from "./report/tables.ts";
+import { asMarkdown, asText, figure, shortcomings, tableOf } from "./report/tables.ts";
 
 /** No run is begun later, so that all is over within ten minutes. */
 const LAST_BEGIN_MS = 9 * 60_000;
@@ -68,11 +68,16 @@ async function bench(options: BenchOptions): Promise<boolean> {
   const surroundings = { node: process.version, cores: availableParallelism(), platform: process.platform };
   const json = `${JSON.stringify({ ...surroundings, results }, undefined, 2)}\n`;
   if (options.json === "-") process.stdout.write(json);
-  else process.stdout.write(`\n${tables.map(asText).join("\n")}`);
+  else process.stdout.write(`\n${tables.map(asText).join("\n")}\n${shortcomings(summary)}`);
   if (options.json !== undefined && options.json !== "-") await writeFile(options.json, json);
   if (options.out !== undefined) {
     await mkdir(options.out, { recursive: true });
-    await writeFile(join(options.out, "results.md"), tables.map(asMarkdown).join("\n"));
+    const parts = [
+      "![The same figures, drawn](results.svg)\n",
+      ...tables.map(asMarkdown),
+      shortcomings(summary),
+    ];
+    await writeFile(join(options.out, "results.md"), parts.join("\n"));
     await writeFile(join(options.out, "results.svg"), plot(summary));
   }
   return results.every(({ outcome }) => outcome.kind !== "wrong");

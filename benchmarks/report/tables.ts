@@ -40,6 +40,15 @@ export function asText({ title, header, rows }: Table): string {
   return [title, line(header), ...rows.map(line), ""].join("\n");
 }
 
+/** What each of them cannot do, as a list that reads in Markdown and as text. */
+export function shortcomings(summary: Summary): string {
+  const lines = ["What the others cannot do of it, or do in another way", ""];
+  for (const { rival } of summary.entrants) {
+    if (rival.cannot.length > 0) lines.push(`* ${rival.title}: ${rival.cannot.join(" ")}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
 /** Three digits, or all those before the point. */
 export function figure(value: number): string {
   if (value >= 100) return Math.round(value).toLocaleString("en");

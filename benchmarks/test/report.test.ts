@@ -3,7 +3,7 @@ import { parseBenchOptions } from "../bench-options.ts";
 import type { Result } from "../harness/matrix.ts";
 import { plot } from "../report/plot.ts";
 import { MEASURES, Summary } from "../report/summary.ts";
-import { asMarkdown, asText, tableOf } from "../report/tables.ts";
+import { asMarkdown, asText, shortcomings, tableOf } from "../report/tables.ts";
 import { ENTRANTS } from "../rivals/registry.ts";
 
 const ENTRANTS_OF_TEST = ENTRANTS.slice(0, 3);
@@ -50,6 +50,7 @@ it("takes the middle of repeated runs and compares it with LEKT's", () => {
     ["ws, JSON", "> 30 s", "–"],
   ]);
   expect(asMarkdown(table)).toContain("| ws, JSON | > 30 s | – |\n");
+  expect(shortcomings(new Summary(ENTRANTS_OF_TEST, RESULTS))).toMatch(/^\* ws, JSON: Bytes have to be/m);
   expect(asText(table)).toMatch(/^ws, JSON {2,}> 30 s {2,}–$/m);
 });
 
