@@ -84,6 +84,8 @@ class LoadProcess {
       this.#child.once("message", resolve);
       this.#child.once("exit", () => reject(new Error("a load process ended")));
     });
+    // Where nobody waits for it any more, as the server did not start.
+    this.ready.catch(() => {});
     this.#child.on("message", (report: LoadReport) => this.#receive(report));
     this.#child.once("exit", () => this.#fail("a load process ended"));
   }

@@ -26,8 +26,13 @@ export class ServerProcess {
   static async start(rivalUrl: string): Promise<ServerProcess> {
     const { server, prepare } = await loadRival(rivalUrl);
     const started = await ServerProcess.#launch(server, rivalUrl);
-    await prepare?.(started.address);
-    return started;
+    try {
+      await prepare?.(started.address);
+      return started;
+    } catch (error) {
+      await started.stop();
+      throw error;
+    }
   }
 
   static async #launch(server: Rival["server"], rivalUrl: string): Promise<ServerProcess> {

@@ -55,7 +55,7 @@ export const rival: Rival = {
     }
   },
   server: {
-    // README of hyperdht: a test network of one's own, here of three nodes.
+    // What the tests of hyperswarm use: a hash table of three nodes on this machine.
     listen: async (host) => {
       const createTestnet =
         await load<

@@ -10,7 +10,7 @@ const LEFT = 0x2d;
 
 /** Making a client from nothing takes longer than all that it does here. */
 const template = createClient({
-  // Documentation of node-redis: with version 3 of the protocol one connection subscribes and asks.
+  // Documentation of Redis, SUBSCRIBE: with version 3 of the protocol who subscribed may ask on that connection, too.
   RESP: 3,
   disableClientInfo: true,
   maintNotifications: "disabled",

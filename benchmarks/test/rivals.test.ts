@@ -55,6 +55,12 @@ describe("a wrong server", () => {
   });
 });
 
+it("says that a server did not start", async () => {
+  const url = new URL("wrong-servers/ending.ts", import.meta.url).href;
+  const outcome = await run(url, WORK, () => {});
+  expect(outcome).toEqual({ kind: "wrong", why: "its server ended with exit code 3 instead of listening" });
+});
+
 it("names each rival once, LEKT first", () => {
   const names = ENTRANTS.map(({ rival }) => rival.name);
   expect(names[0]).toBe("lekt");
