@@ -26,7 +26,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "sockets",
-          include: ["packages/{server,client,cli}/test/**/*.test.ts", "tests/**/*.test.ts"],
+          include: [
+            "packages/{server,client,cli}/test/**/*.test.ts",
+            "tests/**/*.test.ts",
+            "benchmarks/test/**/*.test.ts",
+          ],
         },
       },
     ],
