@@ -9,6 +9,7 @@ export default defineConfig({
       "@lekt/protocol": source("packages/protocol/src/index.ts"),
       "@lekt/server": source("packages/server/src/index.ts"),
       "@lekt/client": source("packages/client/src/index.ts"),
+      "@lekt/conformance": source("packages/conformance/src/index.ts"),
       "@lekt/testkit": source("packages/testkit/src/index.ts"),
     },
   },
