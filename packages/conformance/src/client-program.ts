@@ -43,11 +43,18 @@ export function commandProgram(command: string): ClientProgram {
   const words = splitCommand(command);
   if (words.length === 0) throw new LektError("LEKT_OPTION", "The command is empty.");
   if (!/\{url\}|\{port\}/.test(command)) {
-    throw new LektError("LEKT_OPTION", "The command has neither {url} nor {port}: it would not know where to go.");
+    throw new LektError(
+      "LEKT_OPTION",
+      "The command has neither {url} nor {port}: it would not know where to go.",
+    );
   }
   return {
     takesNetwork: /\{url\}|\{network\}/.test(command),
-    start: (to, onLine) => startCommand(words.map((word) => fill(word, to)), onLine),
+    start: (to, onLine) =>
+      startCommand(
+        words.map((word) => fill(word, to)),
+        onLine,
+      ),
   };
 }
 
@@ -78,7 +85,9 @@ function startCommand(words: readonly string[], onLine: (line: string) => void):
   });
   readLines(child, onLine);
   const ended = new Promise<string>((resolve) => {
-    child.once("error", (error: NodeJS.ErrnoException) => resolve(`it cannot be started (${error.code ?? error.message})`));
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      resolve(`it cannot be started (${error.code ?? error.message})`),
+    );
     child.once("close", (code, signal) => {
       const said = stderr.trim().split("\n").at(-1);
       resolve(`it ended with ${signal ?? `exit code ${code}`}${said ? `: ${said}` : ""}`);
@@ -87,7 +96,10 @@ function startCommand(words: readonly string[], onLine: (line: string) => void):
   return { ended, stop: () => stopGroup(child.pid) };
 }
 
-function readLines(child: ChildProcessByStdio<null, Readable, Readable>, onLine: (line: string) => void): void {
+function readLines(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+  onLine: (line: string) => void,
+): void {
   let bytes = 0;
   child.stdout.on("data", (chunk: Buffer) => {
     bytes += chunk.length;

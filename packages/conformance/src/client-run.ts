@@ -25,20 +25,28 @@ export interface ClientRunOptions {
  * Starts the program once for each check, plays a server, and judges what comes.
  * @throws LektError `LEKT_INPUT` where the program does not even connect; `LEKT_ABORTED`.
  */
-export async function checkClient(program: ClientProgram, options: ClientRunOptions = {}): Promise<CheckResult[]> {
+export async function checkClient(
+  program: ClientProgram,
+  options: ClientRunOptions = {},
+): Promise<CheckResult[]> {
   const { patienceMs = 3_000, startMs = 10_000, isWanted = () => true, onResult, signal } = options;
   const settings = { program, patienceMs, startMs };
-  const facts = await factsOf(settings, signal);
+  const open = new Set<ClientBench>();
+  signal?.addEventListener("abort", () => {
+    for (const bench of open) void bench.close();
+  });
+  const facts = await factsOf(settings, open);
   const wanted = CLIENT_CHECKS.filter(isWanted);
   const results = new Map<string, CheckResult>();
-  const isSlow = (check: ClientCheck) => check.slowWithoutInterval === true && !facts.methods.has(METHOD.server);
+  const isSlow = (check: ClientCheck) =>
+    check.slowWithoutInterval === true && !facts.methods.has(METHOD.server);
   const queue = [...wanted].sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)));
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       for (let check = queue.shift(); check; check = queue.shift()) {
         mustGoOn(signal);
         const reason = reasonToSkip(check, isSlow(check), options);
-        const result = await runOne(check, settings, facts, reason, signal);
+        const result = await runOne(check, settings, facts, reason, open);
         results.set(check.id, result);
         onResult?.(result);
       }
@@ -53,7 +61,8 @@ function mustGoOn(signal: AbortSignal | undefined): void {
 }
 
 function reasonToSkip(check: ClientCheck, isSlow: boolean, options: ClientRunOptions): string | undefined {
-  if (isSlow && !options.slow) return "the client does not set method 23 (server), and intervals of 10 s are slow";
+  if (isSlow && !options.slow)
+    return "the client does not set method 23 (server), and intervals of 10 s are slow";
   if (check.judgesEvents && !options.readsEvents) return "what the program prints is not read";
   return undefined;
 }
@@ -63,11 +72,10 @@ async function runOne(
   settings: ClientBenchSettings,
   facts: ClientFacts,
   reason: string | undefined,
-  signal: AbortSignal | undefined,
+  open: Set<ClientBench>,
 ): Promise<CheckResult> {
   const bench = await ClientBench.open(settings, facts);
-  const close = () => void bench.close();
-  signal?.addEventListener("abort", close);
+  open.add(bench);
   try {
     return await resultOf(
       check,
@@ -79,17 +87,15 @@ async function runOne(
       () => bench.evidence,
     );
   } finally {
-    signal?.removeEventListener("abort", close);
+    open.delete(bench);
     await bench.close();
   }
 }
 
 /** Which methods the client sets. */
-async function factsOf(settings: ClientBenchSettings, signal: AbortSignal | undefined): Promise<ClientFacts> {
-  mustGoOn(signal);
+async function factsOf(settings: ClientBenchSettings, open: Set<ClientBench>): Promise<ClientFacts> {
   const bench = await ClientBench.open(settings, { methods: new Set() });
-  const close = () => void bench.close();
-  signal?.addEventListener("abort", close);
+  open.add(bench);
   try {
     const visit = await bench.visited().catch((error: unknown) => {
       if (!(error instanceof Failed)) throw error;
@@ -98,7 +104,7 @@ async function factsOf(settings: ClientBenchSettings, signal: AbortSignal | unde
     const handshake = await visit.greeted().catch(() => undefined);
     return { methods: new Set(handshake?.methods) };
   } finally {
-    signal?.removeEventListener("abort", close);
+    open.delete(bench);
     await bench.close();
   }
 }

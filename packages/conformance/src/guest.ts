@@ -56,7 +56,10 @@ export class Guest {
       if (reply.updates.length > 0) replies.push(reply);
       if (this.roster.ports === wanted) return replies;
       if (performance.now() > endMs) {
-        throw new Failed(`a roster with the ports ${wanted || "of nobody"} (${why})`, this.roster.ports || "nobody");
+        throw new Failed(
+          `a roster with the ports ${wanted || "of nobody"} (${why})`,
+          this.roster.ports || "nobody",
+        );
       }
       await sleep(BEAT_SPACING_MS);
     }
@@ -66,7 +69,10 @@ export class Guest {
   mustSee(ports: readonly number[], why: string): void {
     const wanted = ports.map(String).sort().join(" ");
     if (this.roster.ports !== wanted) {
-      throw new Failed(`a roster with the ports ${wanted || "of nobody"} (${why})`, this.roster.ports || "nobody");
+      throw new Failed(
+        `a roster with the ports ${wanted || "of nobody"} (${why})`,
+        this.roster.ports || "nobody",
+      );
     }
   }
 }

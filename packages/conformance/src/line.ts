@@ -1,12 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import {
-  concatBytes,
-  encodeHeartbeat,
-  LektError,
-  type RejectPacket,
-  type RejectWord,
-} from "@lekt/protocol";
+import { concatBytes, encodeHeartbeat, LektError, type RejectPacket, type RejectWord } from "@lekt/protocol";
 import { type Evidence, Failed } from "./check.ts";
 import { ByteTail, evidenceOf } from "./evidence-text.ts";
 import type { Reply } from "./roster-model.ts";

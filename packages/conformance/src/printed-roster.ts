@@ -53,7 +53,8 @@ export class PrintedRoster {
 
   /** @throws Failed where something was reported of this peer. */
   mustNotReport(kind: "joined" | "left", name: string, why: string): void {
-    if (this.#log.includes(`${kind} ${name}`)) throw new Failed(`no "${kind}" of ${name} (${why})`, this.#log.join(", "));
+    if (this.#log.includes(`${kind} ${name}`))
+      throw new Failed(`no "${kind}" of ${name} (${why})`, this.#log.join(", "));
   }
 }
 

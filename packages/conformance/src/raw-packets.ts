@@ -12,7 +12,11 @@ export function rawHeader(type: string, version: readonly number[] = [1, 0, 0]):
 }
 
 /** A handshake with any n and any words (spec 3.1). */
-export function rawHandshake(known: number, words: readonly number[], version?: readonly number[]): Uint8Array {
+export function rawHandshake(
+  known: number,
+  words: readonly number[],
+  version?: readonly number[],
+): Uint8Array {
   return bytesOf(rawHeader("H", version), u32(known), ...words.map(u32));
 }
 

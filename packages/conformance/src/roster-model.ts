@@ -51,7 +51,8 @@ export class RosterModel {
   /** The object of the client with this port. @throws Failed where there is none. */
   byPort(port: number): ClientObject {
     const found = this.objects.find((object) => portOf(object) === String(port));
-    if (!found) throw new Failed(`a client with port ${port} in the roster`, `ports: ${this.ports || "none"}`);
+    if (!found)
+      throw new Failed(`a client with port ${port} in the roster`, `ports: ${this.ports || "none"}`);
     return found;
   }
 
@@ -76,5 +77,7 @@ export function sessionOf(object: ClientObject): string | undefined {
 /** A client in a roster, told by its port; one without is shown by its IP. */
 function portOf(object: ClientObject): string {
   const tcp = payloadOf(object, METHOD.tcp);
-  return tcp && tcp.length >= 2 ? String(((tcp[0] as number) << 8) | (tcp[1] as number)) : formatIpv4(object.ip);
+  return tcp && tcp.length >= 2
+    ? String(((tcp[0] as number) << 8) | (tcp[1] as number))
+    : formatIpv4(object.ip);
 }

@@ -2,9 +2,9 @@ import { connect } from "node:net";
 import { decodeServerInfo, encodeHandshake, LektError, METHOD, parseLektUrl } from "@lekt/protocol";
 import { type CheckResult, Failed, resultOf } from "./check.ts";
 import { Pacer } from "./pacer.ts";
-import { ServerBench, type BenchSettings, type ServerCheck, type ServerFacts } from "./server-bench.ts";
-import { SERVER_CHECKS } from "./server-checks/registry.ts";
 import { wordsOf } from "./roster-model.ts";
+import { type BenchSettings, ServerBench, type ServerCheck, type ServerFacts } from "./server-bench.ts";
+import { SERVER_CHECKS } from "./server-checks/registry.ts";
 
 /** So many checks at once: together they stay below what a server takes of one address. */
 const AT_ONCE = 12;
@@ -33,8 +33,15 @@ export interface ServerRunOptions {
  */
 export async function checkServer(url: string, options: ServerRunOptions = {}): Promise<CheckResult[]> {
   const { scheme, host, port } = parseLektUrl(url);
-  if (scheme !== "lekt") throw new LektError("LEKT_URL", `This version opens lekt:// alone, not ${scheme}://.`);
-  const { patienceMs = 3_000, connectionsPerSecond = 25, isWanted = ({ slow }) => !slow, onResult, signal } = options;
+  if (scheme !== "lekt")
+    throw new LektError("LEKT_URL", `This version opens lekt:// alone, not ${scheme}://.`);
+  const {
+    patienceMs = 3_000,
+    connectionsPerSecond = 25,
+    isWanted = ({ slow }) => !slow,
+    onResult,
+    signal,
+  } = options;
   await mustListen(host, port, patienceMs);
   const settings = { host, port, patienceMs, pacer: new Pacer(connectionsPerSecond) };
   const facts = await factsOf(settings, options);
@@ -42,30 +49,38 @@ export async function checkServer(url: string, options: ServerRunOptions = {}): 
   // Without networks everybody meets in the default one, where two checks would see each other.
   const atOnce = facts.asked.has(METHOD.network) ? AT_ONCE : 1;
   const results = new Map<string, CheckResult>();
+  const open = new Set<ServerBench>();
+  signal?.addEventListener("abort", () => {
+    for (const bench of open) bench.close();
+  });
   // The long waits begin first.
   const queue = [...wanted].sort((a, b) => Number(b.slow ?? false) - Number(a.slow ?? false));
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
       for (let check = queue.shift(); check; check = queue.shift()) {
-        if (signal?.aborted) throw new LektError("LEKT_ABORTED", "The checks were broken off.");
-        const result = await runOne(check, settings, facts, signal);
+        mustGoOn(signal);
+        const result = await runOne(check, settings, facts, open);
         results.set(check.id, result);
         onResult?.(result);
       }
     }),
   );
+  mustGoOn(signal);
   return wanted.flatMap(({ id }) => results.get(id) ?? []);
+}
+
+function mustGoOn(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new LektError("LEKT_ABORTED", "The checks were broken off.");
 }
 
 async function runOne(
   check: ServerCheck,
   settings: BenchSettings,
   facts: ServerFacts,
-  signal: AbortSignal | undefined,
+  open: Set<ServerBench>,
 ): Promise<CheckResult> {
   const bench = new ServerBench(settings, facts);
-  const close = () => bench.close();
-  signal?.addEventListener("abort", close);
+  open.add(bench);
   try {
     return await resultOf(
       check,
@@ -76,8 +91,8 @@ async function runOne(
       () => bench.evidence,
     );
   } finally {
-    signal?.removeEventListener("abort", close);
-    close();
+    open.delete(bench);
+    bench.close();
   }
 }
 

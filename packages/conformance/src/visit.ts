@@ -14,8 +14,8 @@ import {
   isAskedFor,
   isPublished,
   METHOD,
-  parseIpv4,
   ProtocolError,
+  parseIpv4,
 } from "@lekt/protocol";
 import { type Evidence, Failed } from "./check.ts";
 import { ByteTail, evidenceOf } from "./evidence-text.ts";
@@ -123,7 +123,10 @@ export class Visit {
   }
 
   /** Handshake, Accept, Requests and answers; the zero request has yet to come. */
-  async asked({ asks = (methods) => methods.filter(isAskedFor), send = (bytes) => this.send(bytes) }: SetupScript = {}) {
+  async asked({
+    asks = (methods) => methods.filter(isAskedFor),
+    send = (bytes) => this.send(bytes),
+  }: SetupScript = {}) {
     const { methods } = await this.greeted();
     const requests = asks(methods);
     await send(concatBytes([encodeAccept(), ...requests.map((method) => encodeRequest(method))]));
@@ -149,7 +152,14 @@ export class Visit {
     this.begin();
     await send(encodeRequest(0));
     await this.heartbeat("the first Heartbeat");
-    await send(concatBytes([this.serverWord(heartbeatSeconds), this.resumeWord(), ...added([this.self, ...peers]), END]));
+    await send(
+      concatBytes([
+        this.serverWord(heartbeatSeconds),
+        this.resumeWord(),
+        ...added([this.self, ...peers]),
+        END,
+      ]),
+    );
   }
 
   /** What the server says of itself, where the client asked; otherwise nothing. */

@@ -20,7 +20,8 @@ export const clientHeartbeatChecks: readonly ClientCheck[] = [
       visit.send(encodeRequest(0));
       const timestamp = Number(await visit.heartbeat());
       const now = Math.floor(Date.now() / 1_000);
-      if (Math.abs(timestamp - now) > DAY_SECONDS) throw new Failed(`about ${now}, as our clock says`, String(timestamp));
+      if (Math.abs(timestamp - now) > DAY_SECONDS)
+        throw new Failed(`about ${now}, as our clock says`, String(timestamp));
     },
   },
   {
@@ -54,7 +55,8 @@ export const clientHeartbeatChecks: readonly ClientCheck[] = [
         await visit.heartbeat(`a Heartbeat after ${intervalMs} ms`, intervalMs * 1.5 + bench.patienceMs);
         const tookMs = performance.now() - startMs;
         // The interval counts from Heartbeat to Heartbeat, a little before our reply.
-        if (tookMs < intervalMs / 2) throw new Failed(`a Heartbeat after ${intervalMs} ms`, `one after ${Math.round(tookMs)} ms`);
+        if (tookMs < intervalMs / 2)
+          throw new Failed(`a Heartbeat after ${intervalMs} ms`, `one after ${Math.round(tookMs)} ms`);
         visit.send(END);
       }
     },
@@ -135,9 +137,13 @@ export const clientHeartbeatChecks: readonly ClientCheck[] = [
       const intervalMs = 1_000 * (isTold ? INTERVAL_SECONDS : DEFAULT_SECONDS);
       await visit.heartbeat("a Heartbeat after an interval", 1.5 * intervalMs + bench.patienceMs);
       const startMs = performance.now();
-      await visit.mustClose(`the server is silent for more than ${3 * intervalMs} ms`, 3 * intervalMs + bench.patienceMs);
+      await visit.mustClose(
+        `the server is silent for more than ${3 * intervalMs} ms`,
+        3 * intervalMs + bench.patienceMs,
+      );
       const tookMs = performance.now() - startMs;
-      if (tookMs < 2 * intervalMs) throw new Failed(`patience of ${3 * intervalMs} ms`, `the end after ${Math.round(tookMs)} ms`);
+      if (tookMs < 2 * intervalMs)
+        throw new Failed(`patience of ${3 * intervalMs} ms`, `the end after ${Math.round(tookMs)} ms`);
     },
   },
 ];

@@ -48,13 +48,14 @@ async function movedTo(visit: Visit, url: string): Promise<void> {
 }
 
 export const clientRejectChecks: readonly ClientCheck[] = [
-  ...(["auth", "malformed", "kicked", "replaced", "version"] as const satisfies readonly RejectWord[]).map((each) =>
-    givesUp(
-      `gives-up-${each}`,
-      ["6.3", "6.4.3", "6.4.4"],
-      `After a Reject \`${each}\` the client closes and does not connect again.`,
-      encodeReject(each, "for a reason"),
-    ),
+  ...(["auth", "malformed", "kicked", "replaced", "version"] as const satisfies readonly RejectWord[]).map(
+    (each) =>
+      givesUp(
+        `gives-up-${each}`,
+        ["6.3", "6.4.3", "6.4.4"],
+        `After a Reject \`${each}\` the client closes and does not connect again.`,
+        encodeReject(each, "for a reason"),
+      ),
   ),
   givesUp(
     "reject-version",
@@ -135,7 +136,8 @@ export const clientRejectChecks: readonly ClientCheck[] = [
       const visit = await bench.next("a connection to the URL in the text", bench.patienceMs);
       await visit.asked();
       const network = new TextDecoder().decode(visit.answers.get(METHOD.network));
-      if (network !== "moved") throw new Failed("the network `moved`, as in the URL", JSON.stringify(network));
+      if (network !== "moved")
+        throw new Failed("the network `moved`, as in the URL", JSON.stringify(network));
     },
   },
   {
@@ -171,7 +173,10 @@ export const clientRejectChecks: readonly ClientCheck[] = [
     needs: [METHOD.resume],
     run: async (bench) => {
       const visit = await bench.settled();
-      await visit.mustTake("a token came", ...added([{ ip: 0xc6336401, methods: [{ index: 1, payload: portPayload(1) }] }]));
+      await visit.mustTake(
+        "a token came",
+        ...added([{ ip: 0xc6336401, methods: [{ index: 1, payload: portPayload(1) }] }]),
+      );
       const finished = bytesOf("the first token");
       visit.send(...added([word(METHOD.resume, finished)]), END);
       await sleep(300);

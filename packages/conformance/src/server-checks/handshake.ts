@@ -43,13 +43,17 @@ export const handshakeChecks: readonly ServerCheck[] = [
     level: "must",
     run: async (bench) => {
       const accepts = await Promise.all(
-        [[1, 0, 0], [1, 203, 77]].map(async (version) => {
+        [
+          [1, 0, 0],
+          [1, 203, 77],
+        ].map(async (version) => {
           const line = await bench.connect();
           line.send(rawHandshake(1, [1], version));
           return packetWords(await line.next("an Accept"));
         }),
       );
-      if (accepts[0] !== accepts[1]) throw new Failed(`${accepts[0]}, whatever the client's minor is`, accepts[1] ?? "");
+      if (accepts[0] !== accepts[1])
+        throw new Failed(`${accepts[0]}, whatever the client's minor is`, accepts[1] ?? "");
     },
   },
   {
@@ -101,7 +105,11 @@ export const handshakeChecks: readonly ServerCheck[] = [
     rule: "The reserved first bytes 47 and 16 (hex) are a wrong magic as yet.",
     level: "must",
     run: async (bench) => {
-      await refused(bytesOf("GET / HTTP/1.1\r\nHost: lekt\r\n\r\n"), "malformed", "it begins like HTTP")(bench);
+      await refused(
+        bytesOf("GET / HTTP/1.1\r\nHost: lekt\r\n\r\n"),
+        "malformed",
+        "it begins like HTTP",
+      )(bench);
       await refused(Uint8Array.of(0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3), "malformed", "it begins like TLS")(bench);
     },
   },
@@ -158,8 +166,10 @@ export const handshakeChecks: readonly ServerCheck[] = [
       line.heartbeat();
       const { updates } = await line.reply("the first reply");
       const objects = updates.flatMap((update) => (update.type === "added" ? update.objects : []));
-      const isBare = ({ methods }: (typeof objects)[number]) => methods.every(({ index }) => index === METHOD.ipv6);
-      if (!objects.some(isBare)) throw new Failed("an object of an IP alone", `${objects.length} other objects`);
+      const isBare = ({ methods }: (typeof objects)[number]) =>
+        methods.every(({ index }) => index === METHOD.ipv6);
+      if (!objects.some(isBare))
+        throw new Failed("an object of an IP alone", `${objects.length} other objects`);
     },
   },
   {
@@ -178,7 +188,11 @@ export const handshakeChecks: readonly ServerCheck[] = [
     clauses: ["1.4.3", "3.6"],
     rule: "An n past the limit is refused with `limit` as soon as it is read.",
     level: "must",
-    run: refused(rawHandshake(0xffffffff, []), "limit", "n is 4,294,967,295, and no word of the bitfield follows"),
+    run: refused(
+      rawHandshake(0xffffffff, []),
+      "limit",
+      "n is 4,294,967,295, and no word of the bitfield follows",
+    ),
   },
   {
     id: "byte-by-byte",
@@ -197,7 +211,9 @@ export const handshakeChecks: readonly ServerCheck[] = [
         const packet = await line.next("a Request");
         if (packet.type !== "request") throw new Failed("a Request", packetWords(packet));
         if (packet.method === 0) break;
-        await line.sendByteByByte(encodeResponse(packet.method, offers.get(packet.method) ?? new Uint8Array(0)));
+        await line.sendByteByByte(
+          encodeResponse(packet.method, offers.get(packet.method) ?? new Uint8Array(0)),
+        );
       }
       await line.sendByteByByte(bytesOf(rawHeader("H"), new Uint8Array(8)));
       await line.reply("the first reply");

@@ -33,7 +33,10 @@ export const heartbeatChecks: readonly ServerCheck[] = [
       const reply = await ada.beat();
       const bytes = ada.line.receivedBytes - before;
       if (reply.updates.length > 0 || bytes !== 20) {
-        throw new Failed("20 bytes: the end of the reply", `${bytes} bytes: ${reply.updates.map(packetWords).join(", ")}`);
+        throw new Failed(
+          "20 bytes: the end of the reply",
+          `${bytes} bytes: ${reply.updates.map(packetWords).join(", ")}`,
+        );
       }
     },
   },
@@ -61,7 +64,10 @@ export const heartbeatChecks: readonly ServerCheck[] = [
       for (const port of [4_002, 4_003, 4_004]) {
         await bench.member(port);
         await ada.beat();
-        ada.mustSee(Array.from({ length: port - 4_000 }, (_, i) => 4_001 + i), `the client with port ${port} has joined`);
+        ada.mustSee(
+          Array.from({ length: port - 4_000 }, (_, i) => 4_001 + i),
+          `the client with port ${port} has joined`,
+        );
       }
     },
   },
@@ -189,7 +195,10 @@ export const heartbeatChecks: readonly ServerCheck[] = [
       await Promise.all(
         [mute, stray].map(async ({ line }) => {
           const startMs = performance.now();
-          const strays = setInterval(() => line === stray.line && line.send(encodeResponse(0, new Uint8Array(0))), silenceMs / 5);
+          const strays = setInterval(
+            () => line === stray.line && line.send(encodeResponse(0, new Uint8Array(0))),
+            silenceMs / 5,
+          );
           try {
             await line.reject("timeout", `no Heartbeat came for ${silenceMs} ms`, silenceMs * 1.2 + 5_000);
           } finally {

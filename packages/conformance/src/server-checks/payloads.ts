@@ -27,9 +27,7 @@ const ENDPOINT_FAULTS: Readonly<Record<string, Uint8Array>> = {
   "an endpoint with port 0": Uint8Array.of(4, 1, 2, 3, 4, 0, 0),
   "nine endpoints": bytesOf(...Array.from({ length: 9 }, () => IPV4_ENDPOINT)),
 };
-const EIGHT_ENDPOINTS = bytesOf(
-  ...Array.from({ length: 4 }, () => bytesOf(IPV4_ENDPOINT, IPV6_ENDPOINT)),
-);
+const EIGHT_ENDPOINTS = bytesOf(...Array.from({ length: 4 }, () => bytesOf(IPV4_ENDPOINT, IPV6_ENDPOINT)));
 
 function endpointFaults(head: Uint8Array): Record<string, Uint8Array> {
   return Object.fromEntries(Object.entries(ENDPOINT_FAULTS).map(([why, rest]) => [why, bytesOf(head, rest)]));
@@ -158,7 +156,12 @@ async function mustTake(bench: ServerBench, method: number, payload: Uint8Array)
   if (packet.type !== "request") throw new Failed(expected, packetWords(packet));
 }
 
-async function mustRefuse(bench: ServerBench, method: number, why: string, payload: Uint8Array): Promise<string> {
+async function mustRefuse(
+  bench: ServerBench,
+  method: number,
+  why: string,
+  payload: Uint8Array,
+): Promise<string> {
   const { line, rejected } = await answerOne(bench, method, payload);
   const packet = rejected ?? (await line.reject("malformed", `${describeMethod(method)}: ${why}`));
   if (packet.word !== "malformed") {
@@ -203,7 +206,8 @@ export const payloadChecks: readonly ServerCheck[] = [
     needs: [METHOD.tcp],
     run: async (bench) => {
       const message = await mustRefuse(bench, METHOD.tcp, "one byte", Uint8Array.of(1));
-      if (!/\b1\b|tcp/.test(message)) throw new Failed("a message with 1 or tcp in it", JSON.stringify(message));
+      if (!/\b1\b|tcp/.test(message))
+        throw new Failed("a message with 1 or tcp in it", JSON.stringify(message));
     },
   },
 ];

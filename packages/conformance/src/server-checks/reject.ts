@@ -18,8 +18,10 @@ export const rejectChecks: readonly ServerCheck[] = [
       line.send(bytesOf("what is this?"));
       const expected = "a Reject with a word, a colon, a space and a text";
       const packet = await line.next(expected);
-      const isGood = packet.type === "reject" && packet.word !== "unknown" && /^[a-z]+: \S/.test(packet.message);
-      if (!isGood) throw new Failed(expected, packet.type === "reject" ? JSON.stringify(packet.message) : packet.type);
+      const isGood =
+        packet.type === "reject" && packet.word !== "unknown" && /^[a-z]+: \S/.test(packet.message);
+      if (!isGood)
+        throw new Failed(expected, packet.type === "reject" ? JSON.stringify(packet.message) : packet.type);
     },
   },
   {
@@ -35,7 +37,8 @@ export const rejectChecks: readonly ServerCheck[] = [
       await line.next("Request 20");
       line.send(encodeResponse(METHOD.name, bytesOf(`${MARK}\n`)));
       const { message } = await line.reject("malformed", "the name has a line feed");
-      if (message.includes(MARK)) throw new Failed("a message without the name that was sent", JSON.stringify(message));
+      if (message.includes(MARK))
+        throw new Failed("a message without the name that was sent", JSON.stringify(message));
     },
   },
   {

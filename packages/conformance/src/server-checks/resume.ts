@@ -15,7 +15,8 @@ function tokensOf(reply: Reply): { start: Uint8Array; end: Uint8Array } {
   const words = wordsOf(reply, METHOD.resume);
   const [start, end] = words;
   const shown = [...reply.updates, reply.end].map(packetWords).join(", ");
-  if (!start || !end || words.length > 2) throw new Failed("two words of method 26 in the first reply", shown);
+  if (!start || !end || words.length > 2)
+    throw new Failed("two words of method 26 in the first reply", shown);
   if (end.length === 0 || end.length > MAX_TOKEN_BYTES) {
     throw new Failed(`a token of 1 to ${MAX_TOKEN_BYTES} bytes`, `${end.length} bytes`);
   }
@@ -67,16 +68,21 @@ export const resumeChecks: readonly ServerCheck[] = [
       const guest = await bench.member(4_001, offers);
       const first = await guest.beat();
       const { start, end } = tokensOf(first);
-      if (start.length > 0) throw new Failed("an empty token as the start: there was nothing to resume", toHex(start));
+      if (start.length > 0)
+        throw new Failed("an empty token as the start: there was nothing to resume", toHex(start));
       const empty = await guest.beat();
-      if (empty.updates.length > 0) throw new Failed("no token where nothing changed", empty.updates.map(packetWords).join(", "));
+      if (empty.updates.length > 0)
+        throw new Failed("no token where nothing changed", empty.updates.map(packetWords).join(", "));
       await bench.member(4_002);
       const news = await guest.beat();
       const last = news.updates.at(-1);
       const [token, ...more] = wordsOf(news, METHOD.resume);
       const isLast = last?.type === "added" && last.objects.at(-1)?.ip === 0;
       if (!token || more.length > 0 || !isLast) {
-        throw new Failed("one new token, just before the end of a reply with news", news.updates.map(packetWords).join(", "));
+        throw new Failed(
+          "one new token, just before the end of a reply with news",
+          news.updates.map(packetWords).join(", "),
+        );
       }
       if (toHex(token) === toHex(end)) throw new Failed("a new token for a new roster", toHex(token));
     },
@@ -145,7 +151,12 @@ export const resumeChecks: readonly ServerCheck[] = [
       const guest = await bench.member(4_001, [[METHOD.resume, NONE]]);
       const { end } = tokensOf(await guest.beat());
       const near = end.map((byte, i) => (i === end.length - 1 ? byte ^ 1 : byte));
-      for (const [i, token] of [bytesOf("never heard of"), new Uint8Array(MAX_TOKEN_BYTES), near, end.subarray(1)].entries()) {
+      for (const [i, token] of [
+        bytesOf("never heard of"),
+        new Uint8Array(MAX_TOKEN_BYTES),
+        near,
+        end.subarray(1),
+      ].entries()) {
         if (token.length === 0) continue;
         const { guest: back, resumed } = await comeBack(bench, token, guest.roster.objects, 4_010 + i);
         if (resumed) throw new Failed("an empty token as the start: this one was made up", toHex(token));
@@ -169,7 +180,8 @@ export const resumeChecks: readonly ServerCheck[] = [
         [METHOD.network, other],
       ]);
       const back = await comeBack(bench, end, guest.roster.objects, 4_003, other);
-      if (back.resumed) throw new Failed("an empty token as the start: the token is another network's", toHex(end));
+      if (back.resumed)
+        throw new Failed("an empty token as the start: the token is another network's", toHex(end));
       back.guest.mustSee([4_002, 4_003], "two are in the other network");
     },
   },

@@ -1,7 +1,16 @@
-import { formatIpv4, formatIpv6, METHOD, parseIpv4, payloadOf, pseudoAddress, rosterAddress, toHex } from "@lekt/protocol";
+import {
+  formatIpv4,
+  formatIpv6,
+  METHOD,
+  parseIpv4,
+  payloadOf,
+  pseudoAddress,
+  rosterAddress,
+  toHex,
+} from "@lekt/protocol";
 import { Failed, Skipped } from "../check.ts";
-import { addedOf, removedOf } from "../roster-model.ts";
 import { bytesOf, portPayload, u32 } from "../raw-packets.ts";
+import { addedOf, removedOf } from "../roster-model.ts";
 import type { ServerCheck } from "../server-bench.ts";
 import { objectWords, packetWords } from "../server-packets.ts";
 
@@ -67,7 +76,10 @@ export const rosterChecks: readonly ServerCheck[] = [
       const update = replies.at(-1);
       const removed = update ? removedOf(update) : [];
       if (!removed.includes(ada.roster.byPort(4_001).ip)) {
-        throw new Failed("the shared address in a Removed packet", `removed: ${removed.map(formatIpv4).join(" ")}`);
+        throw new Failed(
+          "the shared address in a Removed packet",
+          `removed: ${removed.map(formatIpv4).join(" ")}`,
+        );
       }
     },
   },
@@ -149,8 +161,15 @@ export const rosterChecks: readonly ServerCheck[] = [
     run: async (bench) => {
       const name = bytesOf(bench.network, "\u00e9A");
       const others = ["\u00e9a", "e\u0301A", "\u00e9", "\u00e9A "].map((end) => bytesOf(bench.network, end));
-      for (const other of others) await bench.join([[METHOD.tcp, portPayload(4_002)], [METHOD.network, other]]);
-      const ada = await bench.join([[METHOD.tcp, portPayload(4_001)], [METHOD.network, name]]);
+      for (const other of others)
+        await bench.join([
+          [METHOD.tcp, portPayload(4_002)],
+          [METHOD.network, other],
+        ]);
+      const ada = await bench.join([
+        [METHOD.tcp, portPayload(4_001)],
+        [METHOD.network, name],
+      ]);
       await ada.beat();
       ada.mustSee([4_001], "the others are in other networks");
     },
@@ -191,7 +210,10 @@ export const rosterChecks: readonly ServerCheck[] = [
       for (const watcher of watchers) {
         const replies = await watcher.until([], "nobody is left");
         if (!replies.some((reply) => removedOf(reply).includes(ip))) {
-          throw new Failed(`${formatIpv4(ip)} in a Removed packet`, replies.flatMap((r) => r.updates.map(packetWords)).join(", "));
+          throw new Failed(
+            `${formatIpv4(ip)} in a Removed packet`,
+            replies.flatMap((r) => r.updates.map(packetWords)).join(", "),
+          );
         }
       }
     },
@@ -204,12 +226,15 @@ export const rosterChecks: readonly ServerCheck[] = [
     needs: [METHOD.tcp, METHOD.network, 33],
     run: async (bench) => {
       const ports = Array.from({ length: CROWD }, (_, i) => 4_001 + i);
-      const crowd = await Promise.all(ports.map((port) => bench.member(port, [[33, new Uint8Array(CROWD_BYTES)]])));
+      const crowd = await Promise.all(
+        ports.map((port) => bench.member(port, [[33, new Uint8Array(CROWD_BYTES)]])),
+      );
       const [ada] = crowd;
       const reply = await ada?.beat(`a reply with ${CROWD} objects of ${CROWD_BYTES} bytes`);
       ada?.mustSee(ports, "all of them have joined");
       const longest = Math.max(...(reply?.updates ?? []).map(({ byteLength }) => byteLength));
-      if (longest >= PACKET_BYTES) throw new Failed(`packets below ${PACKET_BYTES} bytes`, `one of ${longest} bytes`);
+      if (longest >= PACKET_BYTES)
+        throw new Failed(`packets below ${PACKET_BYTES} bytes`, `one of ${longest} bytes`);
     },
   },
   {
@@ -255,7 +280,10 @@ export const rosterChecks: readonly ServerCheck[] = [
         throw new Failed("an object with 16 bytes of method 25", object ? objectWords(object) : "no object");
       }
       if (object.ip !== pseudoAddress(address)) {
-        throw new Failed(`the pseudo address ${formatIpv4(pseudoAddress(address))} of ${formatIpv6(address)}`, formatIpv4(object.ip));
+        throw new Failed(
+          `the pseudo address ${formatIpv4(pseudoAddress(address))} of ${formatIpv6(address)}`,
+          formatIpv4(object.ip),
+        );
       }
       if (isLoopback && toHex(address) !== toHex(own.ipv6)) {
         throw new Failed(formatIpv6(own.ipv6), formatIpv6(address));

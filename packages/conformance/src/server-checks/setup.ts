@@ -14,7 +14,8 @@ async function askedForTcp(bench: ServerBench): Promise<Line> {
   line.send(encodeHandshake(1, [METHOD.tcp]));
   await line.accept();
   const packet = await line.next("Request 1");
-  if (packet.type !== "request" || packet.method !== METHOD.tcp) throw new Failed("Request 1", packetWords(packet));
+  if (packet.type !== "request" || packet.method !== METHOD.tcp)
+    throw new Failed("Request 1", packetWords(packet));
   return line;
 }
 
@@ -55,7 +56,17 @@ export const setupChecks: readonly ServerCheck[] = [
   },
   {
     id: "requests-never",
-    clauses: ["4.2.1", "8", "methods 5", "methods 6", "methods 24", "methods 25", "methods 30"],
+    clauses: [
+      "4.2.1",
+      "8",
+      "methods 5",
+      "methods 6",
+      "methods 24",
+      "methods 25",
+      "methods 30",
+      "methods 31",
+      "methods 65",
+    ],
     rule: "The server never asks for `ipv6`, for reserved and for not assigned methods.",
     level: "must",
     run: async (bench) => {
@@ -78,7 +89,8 @@ export const setupChecks: readonly ServerCheck[] = [
       await line.quiet("nothing before the answer is whole", QUIET_MS);
       line.send(Uint8Array.of(0xa0));
       const packet = await line.next("the zero request");
-      if (packet.type !== "request" || packet.method !== 0) throw new Failed("the zero request", packetWords(packet));
+      if (packet.type !== "request" || packet.method !== 0)
+        throw new Failed("the zero request", packetWords(packet));
     },
   },
   {
@@ -208,7 +220,10 @@ export const setupChecks: readonly ServerCheck[] = [
           const tookMs = performance.now() - startMs;
           // It counts from the connection, which stood a little earlier.
           if (tookMs < setupMs * 0.8 - 100) {
-            throw new Failed(`at least ${setupMs} ms for handshake and setup`, `a Reject after ${Math.round(tookMs)} ms`);
+            throw new Failed(
+              `at least ${setupMs} ms for handshake and setup`,
+              `a Reject after ${Math.round(tookMs)} ms`,
+            );
           }
         }),
       );

@@ -53,7 +53,8 @@ export const updateChecks: readonly ServerCheck[] = [
       const endMs = performance.now() + bench.patienceMs + 1_000;
       while (ada.roster.ports !== "4001 4012" && performance.now() < endMs) {
         await ada.beat();
-        if (ada.roster.objects.length !== 2) throw new Failed("two clients at the end of each reply", ada.roster.ports);
+        if (ada.roster.objects.length !== 2)
+          throw new Failed("two clients at the end of each reply", ada.roster.ports);
         await new Promise((resolve) => setTimeout(resolve, 60));
       }
       ada.mustSee([4_001, 4_012], "port 4002 was replaced by 4012");
@@ -110,6 +111,34 @@ export const updateChecks: readonly ServerCheck[] = [
       await line.reply("a reply: 2 and 2,046 bytes are within the limit");
       line.send(rawResponseHead(33, 2_047));
       await line.reject("limit", "2 and 2,047 bytes are over the limit");
+    },
+  },
+  {
+    id: "update-watching",
+    clauses: ["4.10.6"],
+    rule: "A client with `watch` may replace payloads, too; it has no effect.",
+    level: "must",
+    needs: [...needs, METHOD.watch],
+    run: async (bench) => {
+      const ada = await bench.member(4_001);
+      const watcher = await bench.member(4_002, [UPDATE, [METHOD.watch, NONE]]);
+      await watcher.beat();
+      watcher.answer(METHOD.tcp, portPayload(4_012));
+      await watcher.beat("a reply behind the replaced payload");
+      await ada.beat();
+      ada.mustSee([4_001], "the client with port 4012 watches");
+    },
+  },
+  {
+    id: "update-rate",
+    clauses: ["4.10.4", "5.14.2"],
+    rule: "Replaced payloads count like Heartbeats in the rate of 20 a second (by default).",
+    level: "should",
+    needs,
+    run: async (bench) => {
+      const bob = await bench.member(4_002, [UPDATE]);
+      for (let i = 0; i < 400; i++) bob.answer(METHOD.tcp, portPayload(4_012));
+      await bob.line.reject("rate", "400 replaced payloads came at once");
     },
   },
 ];

@@ -1,7 +1,7 @@
 import { decodeUtf8, METHOD, toHex } from "@lekt/protocol";
 import { Failed } from "../check.ts";
 import { portPayload } from "../raw-packets.ts";
-import { addedOf, removedOf, type Reply, sessionOf, wordsOf } from "../roster-model.ts";
+import { addedOf, type Reply, removedOf, sessionOf, wordsOf } from "../roster-model.ts";
 import type { ServerBench, ServerCheck } from "../server-bench.ts";
 import { packetWords } from "../server-packets.ts";
 
@@ -21,7 +21,8 @@ function infoOf(reply: Reply): Record<string, unknown> {
   const text = decodeUtf8(payload);
   try {
     const value: unknown = JSON.parse(text ?? "");
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
   } catch {
     // Said below.
   }
@@ -51,7 +52,8 @@ export const wordChecks: readonly ServerCheck[] = [
         throw new Failed("the word of method 23 alone in the first packet", shown(reply));
       }
       const later = await guest.beat();
-      if (wordsOf(later, METHOD.server).length > 0) throw new Failed("no second word of method 23", shown(later));
+      if (wordsOf(later, METHOD.server).length > 0)
+        throw new Failed("no second word of method 23", shown(later));
     },
   },
   {
@@ -78,7 +80,8 @@ export const wordChecks: readonly ServerCheck[] = [
         (relay === null || isHost(relay)) &&
         Array.isArray(stun) &&
         stun.every(isHost);
-      if (!isGood) throw new Failed("you {address, port}, heartbeatSeconds, relay and stun", JSON.stringify(info));
+      if (!isGood)
+        throw new Failed("you {address, port}, heartbeatSeconds, relay and stun", JSON.stringify(info));
     },
   },
   {
@@ -163,7 +166,10 @@ export const wordChecks: readonly ServerCheck[] = [
       leaving.line.close();
       const replies = await guest.until([4_001, 4_003], "the client with port 4002 has left");
       const gone = replies.flatMap((reply) => wordsOf(reply, METHOD.session).map(toHex)).join(" ");
-      const repeated = replies.flatMap((reply) => [...removedOf(reply), ...addedOf(reply).filter(({ ip }) => ip !== 0)]);
+      const repeated = replies.flatMap((reply) => [
+        ...removedOf(reply),
+        ...addedOf(reply).filter(({ ip }) => ip !== 0),
+      ]);
       if (gone !== session || repeated.length > 0) {
         throw new Failed(`a word with the session ${session} alone`, replies.map(shown).join("; "));
       }
@@ -185,7 +191,10 @@ export const wordChecks: readonly ServerCheck[] = [
       const gone = replies.flatMap((reply) => wordsOf(reply, METHOD.session).map(toHex)).join(" ");
       const after = sessionOf(guest.roster.byPort(4_012));
       if (gone !== session || after !== session || replies.some((reply) => removedOf(reply).length > 0)) {
-        throw new Failed(`a word with the session ${session}, and an object with it`, replies.map(shown).join("; "));
+        throw new Failed(
+          `a word with the session ${session}, and an object with it`,
+          replies.map(shown).join("; "),
+        );
       }
     },
   },
