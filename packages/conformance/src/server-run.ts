@@ -10,6 +10,7 @@ import { SERVER_CHECKS } from "./server-checks/registry.ts";
 const AT_ONCE = 12;
 /** All methods that a server may ask for are among these. */
 const KNOWN = 64;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface ServerRunOptions {
   /** Default: all but the slow ones. */
@@ -42,7 +43,7 @@ export async function checkServer(url: string, options: ServerRunOptions = {}): 
     onResult,
     signal,
   } = options;
-  await mustListen(host, port, patienceMs);
+  await mustListen(host, port);
   const settings = { host, port, patienceMs, pacer: new Pacer(connectionsPerSecond) };
   const facts = await factsOf(settings, options);
   const wanted = SERVER_CHECKS.filter(isWanted);
@@ -96,9 +97,9 @@ async function runOne(
   }
 }
 
-async function mustListen(host: string, port: number, patienceMs: number): Promise<void> {
+async function mustListen(host: string, port: number): Promise<void> {
   const socket = connect({ host, port });
-  const timer = setTimeout(() => socket.destroy(new Error("no answer")), patienceMs);
+  const timer = setTimeout(() => socket.destroy(new Error("no answer")), CONNECT_TIMEOUT_MS);
   try {
     await new Promise((resolve, reject) => {
       socket.once("connect", resolve);

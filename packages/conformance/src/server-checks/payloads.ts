@@ -131,7 +131,7 @@ async function answerOne(bench: ServerBench, method: number, payload: Uint8Array
   const line = await bench.connect();
   const isNetwork = method === METHOD.network;
   const methods = isNetwork ? [method] : [METHOD.network, method].sort((a, b) => a - b);
-  line.send(encodeHandshake(method < METHOD.network ? METHOD.network : method, methods));
+  line.send(encodeHandshake(Math.max(method, METHOD.network), methods));
   await line.accept();
   for (;;) {
     const packet = await line.next(`Request ${method}`);
