@@ -28,8 +28,7 @@ export class ServerStream {
         this.#open?.pieces.push(piece);
         if (this.#open) this.#open.left--;
       } else {
-        const isUpdate = piece.type === "added" || piece.type === "removed";
-        this.#open = { head: piece, pieces: [], left: isUpdate ? piece.count : 0 };
+        this.#open = { head: piece, pieces: [], left: "count" in piece ? piece.count : 0 };
       }
       if (this.#open?.left !== 0) continue;
       const length = this.#decoder.offset - this.#start;

@@ -35,7 +35,11 @@ export async function checkClient(
   signal?.addEventListener("abort", () => {
     for (const bench of open) void bench.close();
   });
-  const facts = await factsOf(settings, open);
+  mustGoOn(signal);
+  const facts = await factsOf(settings, open).catch((error: unknown) => {
+    mustGoOn(signal);
+    throw error;
+  });
   const wanted = CLIENT_CHECKS.filter(isWanted);
   const results = new Map<string, CheckResult>();
   const isSlow = (check: ClientCheck) =>

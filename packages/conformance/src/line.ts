@@ -7,7 +7,10 @@ import type { Reply } from "./roster-model.ts";
 import { packetWords, type WholePacket, WholePacketReader } from "./server-packets.ts";
 
 /** What one connection may send us in all: a server that floods is stopped there. */
-export const MAX_RECEIVED_BYTES = 8 * 1_024 * 1_024;
+export const MAX_RECEIVED_BYTES = 1_024 * 1_024;
+/** … and how many packets may wait for a check to read them. */
+export const MAX_WAITING_PACKETS = 4_096;
+const SHOWN_PACKETS = 6;
 
 export interface LineOptions {
   readonly host: string;
@@ -26,7 +29,7 @@ export class Line {
   readonly #packets: WholePacket[] = [];
   readonly #sent = new ByteTail();
   readonly #received = new ByteTail();
-  readonly #words: string[] = [];
+  readonly #last: WholePacket[] = [];
   readonly #waiting = new Set<() => void>();
   #ended = false;
   #rejected = false;
@@ -62,7 +65,7 @@ export class Line {
   }
 
   get evidence(): Evidence {
-    return evidenceOf(this.#sent, [], this.#received, this.#words);
+    return evidenceOf(this.#sent, [], this.#received, this.#last.map(packetWords));
   }
 
   get receivedBytes(): number {
@@ -177,8 +180,13 @@ export class Line {
     try {
       for (let packet = this.#reader.next(); packet; packet = this.#reader.next()) {
         this.#packets.push(packet);
-        this.#words.push(packetWords(packet));
-        if (this.#words.length > 6) this.#words.shift();
+        this.#last.push(packet);
+        if (this.#last.length > SHOWN_PACKETS) this.#last.shift();
+        if (this.#packets.length > MAX_WAITING_PACKETS) {
+          this.#fault = `more than ${MAX_WAITING_PACKETS} packets that nobody asked for`;
+          this.socket.destroy();
+          return;
+        }
         if (packet.type !== "reject") continue;
         this.#rejected = true;
         if (this.#reader.insidePacket) this.#fault = "bytes behind a Reject";

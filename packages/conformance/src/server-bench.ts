@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describeMethod, encodeUtf8, METHOD } from "@lekt/protocol";
-import { type CheckInfo, type Evidence, Skipped } from "./check.ts";
+import { type CheckInfo, type Evidence, Failed, Skipped } from "./check.ts";
 import { Guest } from "./guest.ts";
 import { Line } from "./line.ts";
 import type { Pacer } from "./pacer.ts";
@@ -44,6 +44,7 @@ export class ServerBench {
   readonly network: Uint8Array = encodeUtf8(`conformance-${randomBytes(9).toString("hex")}`);
   readonly #pacer: Pacer;
   readonly #lines: Line[] = [];
+  #closed = false;
 
   constructor({ host, port, patienceMs, pacer }: BenchSettings, facts: ServerFacts) {
     this.host = host;
@@ -55,6 +56,7 @@ export class ServerBench {
 
   async connect(host = this.host): Promise<Line> {
     await this.#pacer.pass();
+    if (this.#closed) throw new Failed("a connection", "the end of the run");
     const line = await Line.open({ host, port: this.port, patienceMs: this.patienceMs });
     this.#lines.push(line);
     return line;
@@ -92,6 +94,7 @@ export class ServerBench {
   }
 
   close(): void {
+    this.#closed = true;
     for (const line of this.#lines) line.close();
   }
 }

@@ -44,16 +44,17 @@ export async function checkServer(url: string, options: ServerRunOptions = {}): 
     signal,
   } = options;
   await mustListen(host, port);
-  const settings = { host, port, patienceMs, pacer: new Pacer(connectionsPerSecond) };
-  const facts = await factsOf(settings, options);
-  const wanted = SERVER_CHECKS.filter(isWanted);
-  // Without networks everybody meets in the default one, where two checks would see each other.
-  const atOnce = facts.asked.has(METHOD.network) ? AT_ONCE : 1;
-  const results = new Map<string, CheckResult>();
   const open = new Set<ServerBench>();
   signal?.addEventListener("abort", () => {
     for (const bench of open) bench.close();
   });
+  mustGoOn(signal);
+  const settings = { host, port, patienceMs, pacer: new Pacer(connectionsPerSecond) };
+  const facts = await factsOf(settings, options, open);
+  const wanted = SERVER_CHECKS.filter(isWanted);
+  // Without networks everybody meets in the default one, where two checks would see each other.
+  const atOnce = facts.asked.has(METHOD.network) ? AT_ONCE : 1;
+  const results = new Map<string, CheckResult>();
   // The long waits begin first.
   const queue = [...wanted].sort((a, b) => Number(b.slow ?? false) - Number(a.slow ?? false));
   await Promise.all(
@@ -115,10 +116,15 @@ async function mustListen(host: string, port: number): Promise<void> {
 }
 
 /** What the server asks for and says of itself; for one that does not even that, what the specification expects. */
-async function factsOf(settings: BenchSettings, options: ServerRunOptions): Promise<ServerFacts> {
+async function factsOf(
+  settings: BenchSettings,
+  options: ServerRunOptions,
+  open: Set<ServerBench>,
+): Promise<ServerFacts> {
   const { heartbeatMs, setupMs = 10_000 } = options;
   const everything = new Set(Array.from({ length: KNOWN }, (_, i) => i + 1));
   const bench = new ServerBench(settings, { asked: everything, heartbeatMs: 10_000, setupMs });
+  open.add(bench);
   try {
     const asked = await askedMethods(bench, everything);
     const told = heartbeatMs ?? (asked.has(METHOD.server) ? await toldHeartbeatMs(bench) : undefined);
@@ -127,6 +133,7 @@ async function factsOf(settings: BenchSettings, options: ServerRunOptions): Prom
     if (!(error instanceof Failed)) throw error;
     return { asked: everything, heartbeatMs: heartbeatMs ?? 10_000, setupMs };
   } finally {
+    open.delete(bench);
     bench.close();
   }
 }
