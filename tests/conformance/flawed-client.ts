@@ -3,7 +3,7 @@ import type { ClientProgram } from "@lekt/conformance";
 import { FlawedLine, type Mutation } from "./flawed-line.ts";
 
 /** What a client prints, in the form of `lekt join --json`: the events that a check reads. */
-export type Printed = { readonly event: string; readonly name?: string; readonly names?: readonly string[] };
+type Printed = { readonly event: string; readonly name?: string; readonly names?: readonly string[] };
 
 export interface Flaw {
   readonly mutation?: Mutation;

@@ -6,7 +6,7 @@ import { PrintedRoster } from "./printed-roster.ts";
 import { type SetupScript, Visit } from "./visit.ts";
 
 const HOST = "127.0.0.1";
-export const NETWORK = "conformance";
+const NETWORK = "conformance";
 
 export interface ClientCheck extends CheckInfo {
   /** Methods that the client has to set. */

@@ -78,7 +78,7 @@ export class Guest {
 }
 
 /** Answers each request with what is offered, until the zero request. */
-export async function answerAll(line: Line, offers: Offers): Promise<void> {
+async function answerAll(line: Line, offers: Offers): Promise<void> {
   for (;;) {
     const packet = await line.next("a Request, or the zero request");
     if (packet.type !== "request") throw new Failed("a Request, or the zero request", packetWords(packet));

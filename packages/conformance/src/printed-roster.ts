@@ -1,6 +1,6 @@
 import { Failed } from "./check.ts";
 
-const MAX_NAMES = 10_000;
+export const MAX_NAMES = 10_000;
 
 /** The names of the peers that a program shows, from the JSON lines of `lekt join --json`. */
 export class PrintedRoster {

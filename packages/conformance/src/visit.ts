@@ -21,7 +21,7 @@ import { type Evidence, Failed } from "./check.ts";
 import { ByteTail, evidenceOf } from "./evidence-text.ts";
 
 /** What one client may send us in all. */
-const MAX_RECEIVED_BYTES = 1_024 * 1_024;
+export const MAX_VISIT_BYTES = 1_024 * 1_024;
 /** Who has not closed after so long stays. */
 const STAY_MS = 400;
 
@@ -96,8 +96,9 @@ export class Visit {
 
   /** The next packet if one comes in this time. @throws Failed where what comes cannot be read. */
   async poll(waitMs: number): Promise<ClientPacket | undefined> {
-    const packet = await this.#until(() => this.#packets.shift(), waitMs);
-    if (packet || this.#fault === undefined) return packet;
+    const look = () => this.#packets.shift() ?? (this.#fault === undefined ? undefined : "fault");
+    const packet = await this.#until(look, waitMs);
+    if (packet !== "fault") return packet;
     throw new Failed("a packet that is right", this.#nothing(waitMs));
   }
 
@@ -211,7 +212,7 @@ export class Visit {
 
   #take(bytes: Uint8Array): void {
     this.#received.add(bytes);
-    if (this.#received.total > MAX_RECEIVED_BYTES) this.#fault ??= `more than ${MAX_RECEIVED_BYTES} bytes`;
+    if (this.#received.total > MAX_VISIT_BYTES) this.#fault ??= `more than ${MAX_VISIT_BYTES} bytes`;
     if (this.#fault === undefined) {
       this.#decoder.push(bytes);
       try {
