@@ -41,6 +41,9 @@ test("the README's program passes", async () => {
 });
 
 test.skipIf(lacksPython)("the Python client passes", async () => {
-  const program = commandProgram(`python3 '${root}examples/python/lekt_client.py' {url} --name bee --json`);
-  expect(lacksOf(await checkClient(program, { ...PATIENCE, isWanted: isSample }))).toEqual([]);
+  const program = commandProgram(
+    `python3 '${root}examples/python/lekt_client.py' {url} --name bee --hold 20000 --json`,
+  );
+  const isWanted = ({ id }: { id: string }) => isSample({ id }) || id.startsWith("hold-");
+  expect(lacksOf(await checkClient(program, { ...PATIENCE, isWanted }))).toEqual([]);
 });
