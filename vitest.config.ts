@@ -9,6 +9,7 @@ export default defineConfig({
       "@lekt/protocol": source("packages/protocol/src/index.ts"),
       "@lekt/server": source("packages/server/src/index.ts"),
       "@lekt/client": source("packages/client/src/index.ts"),
+      "@lekt/conformance": source("packages/conformance/src/index.ts"),
       "@lekt/testkit": source("packages/testkit/src/index.ts"),
     },
   },
@@ -27,7 +28,7 @@ export default defineConfig({
         test: {
           name: "sockets",
           include: [
-            "packages/{server,client,cli}/test/**/*.test.ts",
+            "packages/{server,client,cli,conformance}/test/**/*.test.ts",
             "tests/**/*.test.ts",
             "benchmarks/test/**/*.test.ts",
           ],

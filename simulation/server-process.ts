@@ -188,7 +188,12 @@ export class ServerProcess {
       this.#world.fail(new Violation(`the server's log: ${message}: ${String(fields.err)}`));
     };
     const none = () => {};
-    return { info: none, warn: none, error, isLevelEnabled: () => false } as unknown as ResolvedOptions["logger"];
+    return {
+      info: none,
+      warn: none,
+      error,
+      isLevelEnabled: () => false,
+    } as unknown as ResolvedOptions["logger"];
   }
 
   #resume(): void {

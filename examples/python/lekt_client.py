@@ -23,6 +23,8 @@ CONNECT_TIMEOUT = 10.0
 HEARTBEAT_INTERVAL = 10.0
 MIN_GAP = 0.05
 """At least so long from Heartbeat to Heartbeat, so that 20 a second are never passed (5.14.2)."""
+UNHELD_GAP = 1.0
+"""From the end of a reply without news that was not held to the next Heartbeat (5.17.7)."""
 MAX_PEERS = 100_000
 MAX_MOVES = 3
 RETRY_BASE, RETRY_CAP = 0.25, 30.0
@@ -393,19 +395,22 @@ class Client:
         """5.14, 5.15, 5.18"""
         self.server = {}
         next_beat = heard = time.monotonic()
-        outstanding = False
+        outstanding = news = False
         ended = w.RESUME in self._asked
         while not self._closed.is_set() and (now := time.monotonic()) < end:
             if not outstanding and now >= next_beat:
                 self._send(w.Heartbeat(int(time.time())).encode())
                 outstanding, beat_at, heard = True, now, now
             while (packet := self._next()) is not None:
-                if self._update(packet):
-                    ended = True
-                    if outstanding:
-                        outstanding = False
-                        next_beat = beat_at + (MIN_GAP if self._hold else self._interval)
-                    self._report(on_event)
+                if not self._update(packet):
+                    news = True
+                    continue
+                ended = True
+                if outstanding:
+                    outstanding = False
+                    next_beat = self._next_beat(beat_at, news)
+                news = False
+                self._report(on_event)
             patience = (3 if ended else 1) * self._interval + self._hold
             due = heard + patience if outstanding else next_beat
             if self._wait(min(due, end)):
@@ -416,6 +421,14 @@ class Client:
                 outstanding = False
                 next_beat = time.monotonic()
                 self._report(on_event)
+
+    def _next_beat(self, beat_at: float, news: bool) -> float:
+        """When to ask again after a reply (5.15.1, 5.17.5); a server that does not hold is asked less (5.17.7)."""
+        if not self._hold:
+            return beat_at + self._interval
+        now = time.monotonic()
+        unheld = not news and now - beat_at < self._hold / 2
+        return now + UNHELD_GAP if unheld else beat_at + MIN_GAP
 
     def _update(self, packet: w.Packet) -> bool:
         """Takes an update; True at the end of a reply (5.4.1)."""

@@ -35,8 +35,10 @@ test("chat carries lines between peers", async () => {
   await ada.line("* grace came");
   ada.child.stdin.write("hello\n");
   await grace.line("ada: hello");
-  grace.child.stdin.end("hi \u001b[31mada\n");
+  grace.child.stdin.write("hi \u001b[31mada\n");
+  // Lines and leaves go different ways, so the leave has to wait until the line is there.
   await ada.line("grace: hi \\u{1b}[31mada");
+  grace.child.stdin.end();
   await ada.line("* grace left");
   expect(await grace.exit).toEqual([0, null]);
 });

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit-codes.ts";
 import { failureLine, failureOf } from "./failure.ts";
 import { endQuietlyOnBrokenPipe } from "./output.ts";
+import { addConformance } from "./verbs/conformance.ts";
 import { addDecode } from "./verbs/decode.ts";
 import { addJoin } from "./verbs/join.ts";
 import { addPeers } from "./verbs/peers.ts";
@@ -14,7 +15,8 @@ Examples:
   lekt join lekt://localhost/friends --name ada         be there, and see who else is
   lekt peers lekt://localhost/friends                   one look, without being seen
   lekt peers lekt://localhost/friends --wait 3          wait until three are there
-  lekt decode capture.hex                               read what went over the wire`;
+  lekt decode capture.hex                               read what went over the wire
+  lekt conformance lekt://localhost                     what holds of a server, clause by clause`;
 
 /** Runs `lekt` with these arguments and ends the process. */
 export async function run(args: readonly string[]): Promise<void> {
@@ -31,7 +33,7 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-const VERBS = ["serve", "join", "peers", "decode"];
+const VERBS = ["serve", "join", "peers", "decode", "conformance"];
 
 function commandLine(): Command {
   const program = new Command("lekt");
@@ -46,6 +48,7 @@ function commandLine(): Command {
   addJoin(program);
   addPeers(program);
   addDecode(program);
+  addConformance(program);
   return program;
 }
 

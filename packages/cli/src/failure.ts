@@ -10,6 +10,13 @@ export class WaitedInVain extends LektError {
   }
 }
 
+/** `conformance`: something that must hold does not. */
+export class ChecksFailed extends LektError {
+  constructor(message: string) {
+    super("LEKT_PROTOCOL", message);
+  }
+}
+
 /** Everything that `lekt` has to say of an error. */
 export interface Failure {
   readonly code: LektErrorCode | "INTERNAL";
@@ -29,6 +36,9 @@ export interface DetailedError {
 export function failureOf(error: unknown, verb?: string): Failure {
   if (error instanceof WaitedInVain) {
     return { code: error.code, message: error.message, exitCode: EXIT.waitedInVain };
+  }
+  if (error instanceof ChecksFailed) {
+    return { code: error.code, message: error.message, exitCode: EXIT.failed };
   }
   if (error instanceof LektError) {
     const details = "details" in error ? (error as LektError & DetailedError).details : undefined;

@@ -21,6 +21,11 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError("It must be a number of seconds, such as 5 or 0.5.");
 }
 
+/** Gathered over several flags. */
+export function texts(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text];
+}
+
 export function identity(text: string): Uint8Array {
   const bytes = fromHex(text);
   if (bytes?.length === IDENTITY_BYTES) return bytes;

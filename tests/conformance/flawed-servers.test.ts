@@ -1,0 +1,81 @@
+import { type CheckResult, checkServer, SERVER_CHECKS } from "@lekt/conformance";
+import { createServer } from "@lekt/server";
+import { beforeAll, expect, test } from "vitest";
+import { FlawedLine } from "./flawed-line.ts";
+import { SERVER_FLAWS, type ServerFlaw } from "./server-flaws.ts";
+
+const HEARTBEAT_MS = 1_500;
+const SETUP_MS = 3_000;
+/** What a line in between cannot pass on: where the client really comes from. */
+const SEEN_THROUGH_A_LINE = ["server-word-you"];
+
+/** A good server behind a flawed line. */
+async function withServer<T>(
+  { mutation = {}, options }: Omit<ServerFlaw, "fails">,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  const server = createServer({
+    host: "::",
+    port: 0,
+    maxConnectionsPerSecond: 10_000,
+    setupTimeoutMs: SETUP_MS,
+    heartbeatIntervalMs: HEARTBEAT_MS,
+    ...options,
+  });
+  await server.listen();
+  const line = await FlawedLine.listen(
+    { host: "127.0.0.1", port: server.address?.port as number },
+    mutation,
+    "::",
+  );
+  try {
+    return await use(`lekt://127.0.0.1:${line.port}`);
+  } finally {
+    await line.close();
+    await server.close();
+  }
+}
+
+function resultsOf(
+  url: string,
+  ids: readonly string[],
+  patienceMs: number,
+  options: ServerFlaw["options"] = {},
+) {
+  return checkServer(url, {
+    isWanted: ({ id }) => ids.includes(id),
+    patienceMs,
+    connectionsPerSecond: 1_000,
+    setupMs: options.setupTimeoutMs ?? SETUP_MS,
+    heartbeatMs: options.heartbeatIntervalMs ?? HEARTBEAT_MS,
+  });
+}
+
+test("each check of a server is failed by a server that is wrong", () => {
+  const failed = new Set(Object.values(SERVER_FLAWS).flatMap(({ fails }) => fails));
+  expect([...failed].sort()).toEqual(SERVER_CHECKS.map(({ id }) => id).sort());
+});
+
+test("through a line without a flaw everything holds", async () => {
+  const ids = SERVER_CHECKS.map(({ id }) => id).filter((id) => !SEEN_THROUGH_A_LINE.includes(id));
+  const results = await withServer({}, (url) => resultsOf(url, ids, 10_000));
+  expect(results.filter(({ status }) => status !== "holds")).toEqual([]);
+  expect(results.length).toBe(ids.length);
+});
+
+const outcomes = new Map<string, readonly CheckResult[]>();
+
+// All at once: they wait for most of the time.
+beforeAll(async () => {
+  await Promise.all(
+    Object.entries(SERVER_FLAWS).map(async ([name, { fails, ...flaw }]) => {
+      outcomes.set(name, await withServer(flaw, (url) => resultsOf(url, fails, 1_000, flaw.options)));
+    }),
+  );
+});
+
+test.each(Object.entries(SERVER_FLAWS))("a server that %s", (name, { fails }) => {
+  const results = outcomes.get(name) ?? [];
+  expect(results.map(({ id, status }) => `${id} ${status}`)).toEqual(results.map(({ id }) => `${id} fails`));
+  expect(results.map(({ id }) => id).sort()).toEqual([...fails].sort());
+});
