@@ -119,7 +119,7 @@ export class ServerProcess {
       onWritable: () => {
         visit.blockedSinceMs = undefined;
         // A reply counts as written when the system has all of it.
-        if (visit.heartbeats.length === 0 && !audit.insideReply) visit.quietSinceMs = this.#world.clock.nowMs;
+        if (!audit.insideReply) visit.quietSinceMs = this.#world.clock.nowMs;
         if (visitor) this.#heart.writable(visitor);
         this.#schedule();
       },
