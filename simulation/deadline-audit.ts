@@ -9,8 +9,8 @@ import type { Visit } from "./visit.ts";
 const GATHER_MS = 1_000;
 const NEWS_SPACING_MS = 50;
 const LINGER_MS = 1_000;
-/** A surplus of what was taken counts for two windows more; then a reader that takes nothing is dropped. */
-const NOTHING_TAKEN_MS = 30_000;
+/** What is taken at the beginning of a window may count for that one and two more; at the end of the next it is dropped. */
+const NOTHING_TAKEN_MS = 40_000;
 /** A client's timers are exact to the millisecond; what it hears is as late as the audit's own step. */
 const CLIENT_SLACK_MS = 20;
 
@@ -72,7 +72,9 @@ function auditReader(visit: Visit, nowMs: number): void {
   visit.taken.push({ atMs: nowMs, bytes });
   while ((visit.taken[0]?.atMs ?? nowMs) < nowMs - 2 * NOTHING_TAKEN_MS) visit.taken.shift();
   const first = visit.taken.find((sample) => sample.bytes === bytes);
-  if (first && nowMs - first.atMs > NOTHING_TAKEN_MS + WHEEL_SLACK_MS)
+  const sinceMs = Math.max(first?.atMs ?? nowMs, visit.blockedSinceMs ?? nowMs);
+  // Each of the four windows begins when the one before was judged.
+  if (nowMs - sinceMs > NOTHING_TAKEN_MS + 4 * WHEEL_SLACK_MS)
     throw new Violation("a reader that reads nothing is still there");
 }
 
@@ -85,15 +87,17 @@ function auditReply(connection: Connection, server: ServerProcess, nowMs: number
   const holdMs = hold ? Math.min(MAX_HOLD_MS, new DataView(hold.buffer, hold.byteOffset).getUint32(0)) : 0;
   const isHeld = holdMs > 0 && visit.repliesWritten > 0;
   const slackMs = server.options.tickMs + WHEEL_SLACK_MS;
-  // Replies are written one after the other, as its reader takes them.
-  const turnMs = Math.max(heartbeat.atMs, visit.unblockedMs);
-  // It may be gathered for one tick and wait for another one, which is late where the one before was.
-  if (nowMs > turnMs + (isHeld ? holdMs : 0) + 2 * slackMs + (isHeld ? 0 : GATHER_MS))
-    throw new Violation(`a reply is held for ${Math.round(nowMs - turnMs)} ms`);
+  // Who sends many is answered one after the other.
+  const turnMs = Math.max(heartbeat.atMs + (isHeld ? holdMs : 0), visit.quietSinceMs);
+  // With news it may be gathered for one tick and wait for another one, which is late where the one before was.
+  const hasNews = visit.toldUpTo < history.version;
+  const mostMs = isHeld ? (hasNews ? 2 : 1) * slackMs : 2 * slackMs + GATHER_MS;
+  if (nowMs > turnMs + mostMs)
+    throw new Violation(`a reply is held for ${Math.round(nowMs - heartbeat.atMs)} ms`);
   if (visit.toldUpTo >= history.version) return;
   const changedMs = history.differsSinceMs(visit.toldUpTo);
   if (changedMs === undefined) return;
-  const sinceMs = Math.max(changedMs, turnMs);
+  const sinceMs = Math.max(changedMs, heartbeat.atMs, visit.quietSinceMs);
   if (nowMs > sinceMs + GATHER_MS + NEWS_SPACING_MS + 2 * slackMs)
     throw new Violation(`news are kept back for ${Math.round(nowMs - sinceMs)} ms`);
 }

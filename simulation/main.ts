@@ -37,7 +37,7 @@ async function main(): Promise<boolean> {
   let ended = true;
   if (jobs > 1 && !kept && !trace) ended = await runJobs(new URL(import.meta.url), options, onOutcome);
   else await runSeeds(kept ?? seedsOf(options), trace, onOutcome);
-  report.end();
+  report.end(ended);
   return ended && report.failed.length === 0;
 }
 

@@ -31,6 +31,7 @@ export class RosterWitness {
 
   /**
    * A reply took effect.
+   * @param view undefined where it is ahead of this reply already.
    * @param written the reply, as the server wrote it; undefined where the client took what came for whole (spec 5.18).
    */
   replied(
@@ -38,7 +39,7 @@ export class RosterWitness {
     written: WrittenReply | undefined,
     history: NetworkHistory,
     first: boolean,
-    view: RosterView,
+    view: RosterView | undefined,
     nowMs: number,
   ): void {
     this.#apply(changes, first);
@@ -57,7 +58,7 @@ export class RosterWitness {
     const window: Window = { from: written.from, to: written.to, lagSinceMs };
     const whole = first || this.#isPartial;
     this.#isPartial = false;
-    if (whole) this.#compare(view);
+    if (whole && view) this.#compare(view);
     for (const key of this.#keys(changes, window, whole, history)) this.#check(key, window, history);
     this.#checkOrder(changes, window, history);
     this.#checkedUpTo = Math.min(window.from, history.versionAt(lagSinceMs));

@@ -1,4 +1,11 @@
-import { encodeHold, encodeListeningPorts, encodeUdp, encodeUtf8, METHOD } from "@lekt/protocol";
+import {
+  encodeHold,
+  encodeListeningPorts,
+  encodeUdp,
+  encodeUtf8,
+  HISTORY_BYTES,
+  METHOD,
+} from "@lekt/protocol";
 import type { PipeProfile, Random } from "@lekt/testkit";
 import type { ServerOptions } from "../packages/server/src/options.ts";
 import type { Person } from "./person.ts";
@@ -103,7 +110,10 @@ function optionsOf(random: Random, isCrowd: boolean): Scenario["options"] {
     setupTimeoutMs: random.pick([2_000, 5_000, 10_000]),
     // With less than an interval everybody who asks only so often would fall behind at every change.
     historyMs: random.oneIn(3) ? random.pick([2, 4, 10]) * heartbeatIntervalMs : 600_000,
-    historyBytes: random.oneIn(3) ? random.pick([32_768, 65_536, 200_000]) : 64 * 1_024 * 1_024,
+    // A crowd whose changes do not fit into the past would fall behind and come back for ever.
+    historyBytes: random.oneIn(3)
+      ? random.pick([32_768, 65_536, 200_000]) * (isCrowd ? 32 : 1)
+      : HISTORY_BYTES,
     defaultNetwork: !random.oneIn(12),
   };
 }

@@ -121,9 +121,8 @@ export class ServerProcess {
       },
       onWritable: () => {
         visit.blockedSinceMs = undefined;
-        visit.unblockedMs = this.#world.clock.nowMs;
         // A reply counts as written when the system has all of it.
-        if (visit.heartbeats.length === 0 && !audit.insideReply) visit.quietSinceMs = this.#world.clock.nowMs;
+        if (!audit.insideReply) visit.quietSinceMs = this.#world.clock.nowMs;
         if (visitor) this.#heart.writable(visitor);
         this.#schedule();
       },

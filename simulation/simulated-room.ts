@@ -277,7 +277,9 @@ export class SimulatedRoom {
     }
     if (unsent.length > 0) this.#socket?.write(concatBytes(unsent));
     try {
-      for (const event of events) this.#handle(event, byDeadline);
+      // When several replies end together, the roster stands at the last one while the others are told.
+      const lastReply = events.findLast(({ type }) => type === "reply");
+      for (const event of events) this.#handle(event, byDeadline, event === lastReply);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       this.#world.fail(new Violation(`${this.person.name}: ${error.message}`));
@@ -300,7 +302,7 @@ export class SimulatedRoom {
     }
   }
 
-  #handle(event: ClientSessionEvent, byDeadline: boolean): void {
+  #handle(event: ClientSessionEvent, byDeadline: boolean, isLast: boolean): void {
     switch (event.type) {
       case "send":
         break;
@@ -314,7 +316,7 @@ export class SimulatedRoom {
         this.#you = event.info.you;
         break;
       case "reply":
-        this.#replied(event.changes, event.first, byDeadline);
+        this.#replied(event.changes, event.first, byDeadline, isLast);
         break;
       case "ended": {
         const { error, word, text } = event;
@@ -324,7 +326,7 @@ export class SimulatedRoom {
     }
   }
 
-  #replied(changes: readonly RosterChange[], first: boolean, byDeadline: boolean): void {
+  #replied(changes: readonly RosterChange[], first: boolean, byDeadline: boolean, isLast: boolean): void {
     const visit = this.visit as Visit;
     const { nowMs } = this.#world.clock;
     const { name } = this.person;
@@ -336,7 +338,14 @@ export class SimulatedRoom {
       this.#world.trace(
         () => `${name} is told ${changes.map(({ type, entry }) => `${type} ${describe(entry.key)}`)}`,
       );
-    this.#roster.replied(changes, written, this.#world.historyOf(visit), first, this.#view, nowMs);
+    this.#roster.replied(
+      changes,
+      written,
+      this.#world.historyOf(visit),
+      first,
+      isLast ? this.#view : undefined,
+      nowMs,
+    );
     if (first && !this.#asked.includes(METHOD.watch)) {
       this.#own = new OwnEntry({
         offers: this.#offered,

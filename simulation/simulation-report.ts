@@ -8,6 +8,7 @@ export interface ReportOutput {
 
 const TERMINAL_EVERY_MS = 500;
 const OTHERWISE_EVERY_MS = 30_000;
+const SHOWN_SEEDS = 20;
 
 /** Tells people or programs how the simulation goes. */
 export class SimulationReport {
@@ -44,17 +45,23 @@ export class SimulationReport {
     this.#progress();
   }
 
-  end(): void {
+  /** @param ended whether every seed was run to its end. */
+  end(ended: boolean): void {
     const seconds = Math.round((performance.now() - this.#startMs) / 1_000);
     const { seeds, clients, virtualMs, steps, replies } = this.#sums;
     if (this.#json) {
-      this.#line({ type: "end", seconds, ...this.#sums, failed: this.#failed });
+      this.#line({ type: "end", seconds, ended, ...this.#sums, failed: this.#failed });
       return;
     }
     const hours = Math.round(virtualMs / 36_000) / 100;
-    this.#text(
-      `${seeds} seeds, ${clients} clients, ${hours} virtual hours, ${steps} steps, ${replies} replies in ${seconds} s: ${this.#failed.length === 0 ? "everything holds" : `${this.#failed.length} seeds failed: ${this.#failed.slice(0, 20).join(" ")}`}\n`,
-    );
+    const counts = `${seeds} seeds, ${clients} clients, ${hours} virtual hours, ${steps} steps, ${replies} replies in ${seconds} s`;
+    this.#text(`${counts}: ${this.#verdict(ended)}\n`);
+  }
+
+  #verdict(ended: boolean): string {
+    const { length } = this.#failed;
+    if (length > 0) return `${length} seeds failed: ${this.#failed.slice(0, SHOWN_SEEDS).join(" ")}`;
+    return ended ? "everything holds" : `${this.#seeds - this.#sums.seeds} seeds were not run`;
   }
 
   #progress(): void {

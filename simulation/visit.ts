@@ -49,8 +49,6 @@ export class Visit {
   leftMs: number | undefined;
   /** Since when something waits in the server's process. */
   blockedSinceMs: number | undefined;
-  /** When something last waited no more. */
-  unblockedMs = 0;
   /** How much its system had taken, and when; noted from time to time while something waits. */
   taken: { readonly atMs: number; readonly bytes: number }[] = [];
   /** What happened to it that may excuse its end. */

@@ -82,10 +82,17 @@ test("the report names the seed that failed, and how to replay it", () => {
   const fine = { violation: undefined, clients: 1, virtualMs: 1_000, steps: 1, replies: 1, changes: 0 };
   report.outcome({ ...fine, seed: 4 });
   report.outcome({ ...fine, seed: 5, violation: { message: "it broke", atMs: 12 } });
-  report.end();
+  report.end(true);
   expect(report.failed).toEqual([5]);
   expect(written.join("")).toContain(
     "FOUND with seed 5 at 12 ms: it broke\n  replay npm run simulate -- --seeds 5 --trace\n",
   );
   expect(written.at(-1)).toMatch(/1 seeds failed: 5\n$/);
+});
+
+test("the report does not call a run good that did not come to its end", () => {
+  const written: string[] = [];
+  const report = new SimulationReport({ write: (text) => written.push(text), isTerminal: false }, false, 2);
+  report.end(false);
+  expect(written.at(-1)).toMatch(/: 2 seeds were not run\n$/);
 });
