@@ -60,20 +60,20 @@ function auditConnection(connection: Connection, server: ServerProcess, nowMs: n
     due((visit.acceptedMs ?? 0) + setupTimeoutMs, "the setup goes on");
     return;
   }
-  if (socket.waitingBytes > 0) auditReader(visit, nowMs);
+  if (socket.waitingBytes > 0) auditReader(visit, server, nowMs);
   else if (visit.heartbeats.length === 0)
     due(visit.quietSinceMs + SILENT_INTERVALS * heartbeatIntervalMs, "a silent client is still there");
   else auditReply(connection, server, nowMs);
 }
 
 /** Something waits for the reader: it takes it, or is dropped. */
-function auditReader(visit: Visit, nowMs: number): void {
+function auditReader(visit: Visit, { resumedMs }: ServerProcess, nowMs: number): void {
   const bytes = visit.serverSocket?.outgoing.takenBytes ?? 0;
   visit.taken.push({ atMs: nowMs, bytes });
   while ((visit.taken[0]?.atMs ?? nowMs) < nowMs - 2 * NOTHING_TAKEN_MS) visit.taken.shift();
   const first = visit.taken.find((sample) => sample.bytes === bytes);
-  const sinceMs = Math.max(first?.atMs ?? nowMs, visit.blockedSinceMs ?? nowMs);
-  // Each of the four windows begins when the one before was judged.
+  const sinceMs = Math.max(first?.atMs ?? nowMs, visit.blockedSinceMs ?? nowMs, resumedMs);
+  // Each of the four windows begins when the one before was judged, which nobody does while the process stands still.
   if (nowMs - sinceMs > NOTHING_TAKEN_MS + 4 * WHEEL_SLACK_MS)
     throw new Violation("a reader that reads nothing is still there");
 }
