@@ -27,7 +27,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "sockets",
-          include: ["packages/{server,client,cli,conformance}/test/**/*.test.ts", "tests/**/*.test.ts"],
+          include: [
+            "packages/{server,client,cli,conformance}/test/**/*.test.ts",
+            "tests/**/*.test.ts",
+            "benchmarks/test/**/*.test.ts",
+          ],
         },
       },
     ],

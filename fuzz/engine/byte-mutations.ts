@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "@lekt/testkit";
 
 /** Values at which integers of a protocol change their meaning. */
 export const EDGES = [

@@ -1,5 +1,5 @@
+import type { Random } from "@lekt/testkit";
 import type { FuzzInput } from "./fuzz-input.ts";
-import type { Random } from "./random.ts";
 
 const MAX_ENTRIES = 4_000;
 

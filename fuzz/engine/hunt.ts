@@ -1,9 +1,9 @@
+import { Random } from "@lekt/testkit";
 import { type BlockCoverage, BlockMap, type ScriptCoverages } from "./block-coverage.ts";
 import { Corpus } from "./corpus.ts";
 import { type FuzzInput, inputOf } from "./fuzz-input.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { Mutator } from "./mutator.ts";
-import { Random } from "./random.ts";
 import { shrink } from "./shrink.ts";
 
 /** A bug: the shrunk input and what it brings about. */

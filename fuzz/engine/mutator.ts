@@ -1,8 +1,8 @@
+import type { Random } from "@lekt/testkit";
 import { BYTE_MUTATIONS, spliced, stretchOf } from "./byte-mutations.ts";
 import type { FuzzInput } from "./fuzz-input.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { PACKET_MUTATIONS, packetStarts } from "./packet-mutations.ts";
-import type { Random } from "./random.ts";
 
 const MAX_CALLS = 512;
 const MAX_SPLITS = 600;

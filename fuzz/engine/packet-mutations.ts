@@ -1,5 +1,5 @@
+import type { Random } from "@lekt/testkit";
 import { type ByteMutation, EDGES, putInteger, spliced, stretchOf } from "./byte-mutations.ts";
-import type { Random } from "./random.ts";
 
 const MAGIC = [0x4c, 0x45, 0x4b, 0x54];
 const TYPES = [..."HARTSC"].map((letter) => letter.charCodeAt(0));

@@ -71,7 +71,7 @@ export class ClientSessionRun {
   #connect(): [ClientSession, NaiveClientSession] {
     const options = { offers: this.#offers, view: this.#view, unixSeconds: () => -1 };
     const session = this.#make(options, this.#nowMs);
-    this.#decoder = new ClientPacketDecoder({ admitResponse: () => {} });
+    this.#decoder = new ClientPacketDecoder({ judge: { admitResponse: () => {} } });
     this.#sent = [];
     this.#ended = undefined;
     this.#replies = 0;

@@ -8,6 +8,7 @@ import {
   METHOD,
   payloadOf,
   type Roster,
+  type RosterSnapshot,
   type ServerPacket,
   ServerPacketDecoder,
 } from "@lekt/protocol";
@@ -31,7 +32,8 @@ export class RosterReader {
   readonly #roster: Roster;
   readonly #decoder = new ServerPacketDecoder();
   #position: number;
-  #pages: readonly Uint8Array[] = [];
+  #snapshot: RosterSnapshot | undefined;
+  #page = 0;
   /** The newest state of each client that it was shown, for clients that carry their number and state as name. */
   readonly #newest = new Map<number, number>();
 
@@ -54,7 +56,7 @@ export class RosterReader {
     } else {
       const snapshot = roster.snapshot(this.edition, unixSeconds);
       this.#position = snapshot.position;
-      this.#pages = snapshot.pages;
+      this.#snapshot = snapshot;
       this.model.startOver();
     }
   }
@@ -65,9 +67,9 @@ export class RosterReader {
 
   /** Reads a page or a part of the log. @returns false where the past that it needs is forgotten. */
   readPart(maxBytes: number): boolean {
-    const [page, ...rest] = this.#pages;
-    this.#pages = rest;
+    const page = this.#snapshot?.page(this.#page++);
     if (page) return this.#apply(page);
+    this.#snapshot = undefined;
     const parts = this.edition.log.read(this.#position, maxBytes);
     if (!parts) return false;
     const [part] = parts;
@@ -79,7 +81,7 @@ export class RosterReader {
   /** Reads to the end of the reply. @returns false where the past that it needs is forgotten. */
   finish(unixSeconds: number, maxBytes: number, withToken: boolean): boolean {
     const { log } = this.edition;
-    const isAtStart = this.#pages.length === 0;
+    const isAtStart = this.#snapshot === undefined;
     const short = isAtStart
       ? this.edition.shortReply(this.#position, withToken, unixSeconds, maxBytes)
       : undefined;
@@ -88,7 +90,7 @@ export class RosterReader {
       this.#apply(short);
       return true;
     }
-    while (this.#pages.length > 0 || this.#position < log.end) if (!this.readPart(maxBytes)) return false;
+    while (this.#snapshot || this.#position < log.end) if (!this.readPart(maxBytes)) return false;
     if (withToken) this.#apply(this.edition.tokenWord(this.#position, unixSeconds));
     return this.#apply(encodeEndOfReply(BigInt(unixSeconds)));
   }

@@ -133,11 +133,16 @@ function tie(from: Socket, to: Socket, tells: boolean): void {
 /** An Added packet with other objects. */
 export function addedPacket(objects: readonly ClientObject[]): Uint8Array {
   const packets: Uint8Array[] = [];
-  encodeUpdates("added", objects.map(encodeClientObject), 1n, (bytes) => {
-    const packet = new Uint8Array(bytes);
-    packets.push(packet);
-    return packet;
-  });
+  encodeUpdates(
+    "added",
+    objects.map((object) => encodeClientObject(object)),
+    1n,
+    (bytes) => {
+      const packet = new Uint8Array(bytes);
+      packets.push(packet);
+      return packet;
+    },
+  );
   return concatBytes(packets);
 }
 

@@ -46,7 +46,10 @@ export class ServerStream {
 
 /** Cuts what a client sends into whole packets; each side of the conversation moves its phase on. */
 export class ClientStream {
-  readonly #decoder = new ClientPacketDecoder({ admitResponse: () => {}, maxKnownMethods: 0xffffffff });
+  readonly #decoder = new ClientPacketDecoder({
+    judge: { admitResponse: () => {} },
+    maxKnownMethods: 0xffffffff,
+  });
   #bytes = Buffer.alloc(0);
   #start = 0;
   /** What it sends cannot be read, and is passed on as it is. */

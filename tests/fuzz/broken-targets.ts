@@ -148,7 +148,10 @@ export const BROKEN: readonly {
   {
     bug: "a decoder that forgets to check lengths",
     within: 2_000,
-    target: clientDecoderTarget("broken-length", () => new ClientPacketDecoder({ admitResponse: () => {} })),
+    target: clientDecoderTarget(
+      "broken-length",
+      () => new ClientPacketDecoder({ judge: { admitResponse: () => {} } }),
+    ),
   },
   {
     bug: "a decoder that forgets the limit of known methods",

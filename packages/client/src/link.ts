@@ -156,9 +156,9 @@ export class Link {
       onReady: (version: Version, askedMethods) => {
         asked = askedMethods;
         facts = serverFacts(version, address);
+        this.#catchUp(offers);
         this.#hooks.onServer(facts);
         this.#hooks.onStatus({ state: "online", attempt: this.attempt });
-        this.#catchUp(offers);
       },
       onServerInfo: (info: Partial<ServerInfo>) => {
         if (!facts) return;

@@ -64,14 +64,17 @@ export class OwnEntry {
     const equal = new Set<string>();
     const here = new Set<string>();
     const identical = new Set<string>();
+    let atTold: string | undefined;
     for (const [key, object] of objects) {
       if (this.has(object)) return key;
       if (this.#hasIdentity(object)) identical.add(key);
       if (!this.#hasMethods(object)) continue;
-      if (this.#told && hasAddress(object, this.#told)) return key;
+      if (this.#told && hasAddress(object, this.#told)) atTold ??= key;
       equal.add(key);
       if (this.#local && hasAddress(object, this.#local)) here.add(key);
     }
+    // Only where no session told it: what was replaced before the first roster looks like another one here.
+    if (atTold !== undefined) return atTold;
     // A plain server does not tell what it sees: the best guess that is not ambiguous.
     const candidates = [...(this.#identity ? identical : equal)];
     for (const narrower of [here, equal, identical]) {

@@ -33,6 +33,17 @@ describe("a server that told the address", () => {
     expect(find({ toldAddress: "::ffff:192.0.2.2" }, objects)).toBe(1);
   });
 
+  test("the session goes before what only looks alike, such as an earlier connection that still stands", () => {
+    const session = (name: number, first: number) =>
+      clientObject("192.0.2.1", {
+        [METHOD.name]: Uint8Array.of(name),
+        [METHOD.session]: Uint8Array.of(first, 0, 0, 0, 0, 0, 0, 0),
+      });
+    const facts = { toldAddress: "192.0.2.1", toldSession: "0200000000000000" };
+    expect(find(facts, [session(65, 1), session(66, 2)])).toBe(1);
+    expect(find(facts, [session(65, 1), session(66, 3)])).toBe(0);
+  });
+
   test("what the server did not ask for is not expected", () => {
     const objects = [withName("192.0.2.1"), clientObject("192.0.2.1")];
     expect(find({ toldAddress: "192.0.2.1", asked: [] }, objects)).toBe(1);

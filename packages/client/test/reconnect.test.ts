@@ -1,4 +1,4 @@
-import { METHOD } from "@lekt/protocol";
+import { type ClientPacket, encodeAccept, encodeRequest, METHOD } from "@lekt/protocol";
 import { type ScriptedClient, ScriptedServer, type ScriptedSetup } from "@lekt/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { join, tcpDial } from "../src/index.ts";
@@ -18,6 +18,40 @@ async function welcome(client: ScriptedClient, ...names: readonly string[]): Pro
 }
 
 describe("a lost connection", () => {
+  test("what is replaced while the next one is being set up is told on it", async () => {
+    const cut = signalled();
+    const answered = signalled();
+    const replaced = signalled();
+    const told = signalled<ClientPacket>();
+    const server = await serve(
+      async (client) => {
+        await welcome(client);
+        await cut.promise;
+        client.cut();
+      },
+      async (client) => {
+        await client.next();
+        client.send(encodeAccept(), encodeRequest(METHOD.data), encodeRequest(METHOD.update));
+        for (let i = 0; i < 2; i++) await client.next();
+        answered.resolve();
+        await replaced.promise;
+        client.ready();
+        await client.heartbeat();
+        told.resolve(await client.next());
+      },
+    );
+    await using room = await join(server.url, { ...FAST, data: Uint8Array.of(1) });
+    cut.resolve();
+    await answered.promise;
+    expect(room.update({ data: Uint8Array.of(2) })).toBe(false);
+    replaced.resolve();
+    expect(await told.promise).toMatchObject({
+      type: "response",
+      method: METHOD.data,
+      payload: Uint8Array.of(2),
+    });
+  });
+
   test("who is missing afterwards is stale, then back or left; the same is no news", async () => {
     const cut = signalled();
     const more = signalled();

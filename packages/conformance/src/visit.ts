@@ -261,7 +261,10 @@ export class Visit {
 export const END: Uint8Array = encodeEndOfReply(0n);
 
 export function added(objects: readonly ClientObject[]): Uint8Array[] {
-  return updates("added", objects.map(encodeClientObject));
+  return updates(
+    "added",
+    objects.map((object) => encodeClientObject(object)),
+  );
 }
 
 export function removed(ips: readonly number[]): Uint8Array[] {

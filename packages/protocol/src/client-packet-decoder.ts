@@ -14,14 +14,20 @@ export type ClientPacket = HandshakePacket | ResponsePacket | HeartbeatPacket;
 /** Which packets may come; whoever drives the decoder moves it on to `heartbeat` (spec 4.7). */
 export type ClientPhase = "handshake" | "setup" | "heartbeat";
 
+/** Who judges responses. */
+export interface ResponseJudge {
+  /**
+   * The index and length of a response are read, its payload has yet to come (spec 4.5).
+   * @throws ProtocolError where it is refused.
+   */
+  admitResponse(method: number, length: number): void;
+}
+
 export interface ClientPacketDecoderOptions {
   /** Default 1,024 (spec 3.6). */
   readonly maxKnownMethods?: number;
-  /**
-   * Judges a response when its index and length are read, before its payload comes (spec 4.5); throws
-   * a `ProtocolError`. By default a payload over 4,096 bytes is refused.
-   */
-  readonly admitResponse?: (method: number, length: number) => void;
+  /** By default a payload over 4,096 bytes is refused. */
+  readonly judge?: ResponseJudge;
 }
 
 /** Decodes the byte stream from a client to a server, from any split. */
@@ -29,12 +35,12 @@ export class ClientPacketDecoder {
   phase: ClientPhase = "handshake";
   readonly #queue = new ByteQueue();
   readonly #maxKnownMethods: number;
-  readonly #admitResponse: (method: number, length: number) => void;
+  readonly #judge: ResponseJudge;
   #admitted = false;
 
   constructor(options: ClientPacketDecoderOptions = {}) {
     this.#maxKnownMethods = options.maxKnownMethods ?? MAX_KNOWN_METHODS;
-    this.#admitResponse = options.admitResponse ?? admitShortPayloads;
+    this.#judge = options.judge ?? SHORT_PAYLOADS;
   }
 
   /** Bytes of the stream that made up whole packets so far. */
@@ -68,6 +74,19 @@ export class ClientPacketDecoder {
     if (length < HEADER_BYTES) return undefined;
     if (this.phase === "handshake") return this.#handshake();
     return bytes[start + 4] === PACKET_TYPE.H ? this.#heartbeat() : this.#response();
+  }
+
+  /**
+   * Takes a whole heartbeat that comes next, without making a packet of it: its time stamp tells a server
+   * nothing that it needs (spec 5.11).
+   * @returns false where something else comes next, or not all of it is there; `next` tells.
+   */
+  takeHeartbeat(): boolean {
+    const { bytes, start, length } = this.#queue;
+    if (this.phase !== "heartbeat" || length < HEARTBEAT_BYTES) return false;
+    if (bytes[start + 4] !== PACKET_TYPE.H || magicFault(bytes, start, length) >= 0) return false;
+    this.#queue.consume(HEARTBEAT_BYTES);
+    return true;
   }
 
   #checkType(type: number): void {
@@ -125,7 +144,7 @@ export class ClientPacketDecoder {
     if (length < RESPONSE_HEAD_BYTES) return undefined;
     const method = readU32(bytes, start + 8);
     const payloadBytes = readU32(bytes, start + 12);
-    if (!this.#admitted) this.#admitResponse(method, payloadBytes);
+    if (!this.#admitted) this.#judge.admitResponse(method, payloadBytes);
     this.#admitted = true;
     if (length < RESPONSE_HEAD_BYTES + payloadBytes) return undefined;
     this.#admitted = false;
@@ -145,11 +164,12 @@ export class ClientPacketDecoder {
   }
 }
 
-function admitShortPayloads(method: number, length: number): void {
-  if (length > MAX_PAYLOAD_BYTES) {
+const SHORT_PAYLOADS: ResponseJudge = {
+  admitResponse(method, length) {
+    if (length <= MAX_PAYLOAD_BYTES) return;
     throw new ProtocolError(
       "limit",
       `the payload of method ${method} is longer than ${MAX_PAYLOAD_BYTES} bytes`,
     );
-  }
-}
+  },
+};

@@ -3,22 +3,12 @@ import { METHOD } from "./method-list.ts";
 import { encodeClientObject } from "./packets/client-object.ts";
 import { encodeEndOfReply, encodeUpdates } from "./packets/update.ts";
 import { decodeResumeToken, encodeResumeToken, HISTORY_ID_BYTES } from "./payloads/resume-token.ts";
-import type { RosterMember } from "./roster-member.ts";
+import { RosterSnapshot } from "./roster-snapshot.ts";
 import { UpdateLog, type UpdateLogOptions } from "./update-log.ts";
 
 export interface EditionOptions extends UpdateLogOptions {
   /** Random bytes, for the name of a history. */
   readonly random: (bytes: number) => Uint8Array;
-}
-
-/** Everybody who was there at one moment, encoded once for all newcomers. */
-export interface RosterSnapshot {
-  readonly pages: readonly Uint8Array[];
-  /** Of its client objects. */
-  readonly bytes: number;
-  /** What happened from here on follows in the log. */
-  readonly position: number;
-  readonly unixSeconds: number;
 }
 
 /** What happened to a roster since the last tick, as one edition tells it. */
@@ -72,24 +62,17 @@ export class Edition {
     this.log.mark();
   }
 
-  /** Everybody who has been announced; cached. */
-  snapshot(members: () => Iterable<RosterMember>, unixSeconds: number): RosterSnapshot {
+  /**
+   * Everybody who has been announced; cached.
+   * @param collect adds them to a new one.
+   */
+  snapshot(collect: (snapshot: RosterSnapshot) => void, unixSeconds: number): RosterSnapshot {
     const cached = this.#snapshot;
     if (cached && this.#isFresh(cached, unixSeconds)) return cached;
-    const objects: Uint8Array[] = [];
-    let bytes = 0;
-    for (const member of members()) {
-      const object = member.encoded(this.withSessions);
-      objects.push(object);
-      bytes += object.length;
-    }
-    const pages: Uint8Array[] = [];
-    encodeUpdates("added", objects, BigInt(unixSeconds), (pageBytes) => {
-      const page = this.#allocate(pageBytes);
-      pages.push(page);
-      return page;
-    });
-    this.#snapshot = { pages, bytes, position: this.log.end, unixSeconds };
+    const { withSessions, log } = this;
+    const allocate = this.#allocate;
+    this.#snapshot = new RosterSnapshot({ withSessions, position: log.end, unixSeconds, allocate });
+    collect(this.#snapshot);
     return this.#snapshot;
   }
 

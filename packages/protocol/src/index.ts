@@ -6,7 +6,7 @@ export {
   type ClientPhase,
 } from "./client-packet-decoder.ts";
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
-export { Edition, encodeWord, type RosterSnapshot, resumeWord } from "./edition.ts";
+export { Edition, encodeWord, resumeWord } from "./edition.ts";
 export { LEKT_ERROR_CODES, LektError, type LektErrorCode, ProtocolError, rejectErrorCode } from "./errors.ts";
 export { HistoryBudget } from "./history-budget.ts";
 export {
@@ -92,6 +92,7 @@ export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";
 export { RosterMember, SESSION_BYTES } from "./roster-member.ts";
+export type { RosterSnapshot } from "./roster-snapshot.ts";
 export { type RosterChange, type RosterEntry, RosterView, type RosterViewOptions } from "./roster-view.ts";
 export { safeText } from "./safe-text.ts";
 export {

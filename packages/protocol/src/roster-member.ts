@@ -1,5 +1,6 @@
 import { readU32, writeU32 } from "./integers.ts";
 import { METHOD } from "./method-list.ts";
+import { METHOD_HEAD_BYTES } from "./packets/client-object.ts";
 
 export const SESSION_BYTES = 8;
 
@@ -8,7 +9,6 @@ export class RosterMember {
   readonly ip: number;
   /** 8 bytes, unique for each connection (spec 5.8). */
   readonly session: Uint8Array;
-  /** The encoded client object as those without sessions see it, with its size field. */
   #object: Uint8Array;
   #objectWithSession: Uint8Array | undefined;
   /** Others with the same IP: a chain through the members. */
@@ -23,9 +23,24 @@ export class RosterMember {
     this.session = session;
   }
 
+  /** The encoded client object as those without sessions see it, with its size field. */
+  get object(): Uint8Array {
+    return this.#object;
+  }
+
   encoded(withSession: boolean): Uint8Array {
-    if (!withSession) return this.#object;
-    this.#objectWithSession ??= insertSession(this.#object, this.session);
+    return withSession ? this.withSession(this.#object) : this.#object;
+  }
+
+  /** How long `encoded` is. */
+  encodedBytes(withSession: boolean): number {
+    return this.#object.length + (withSession ? METHOD_HEAD_BYTES + SESSION_BYTES : 0);
+  }
+
+  /** An object that is or was this member's, with its session in it. */
+  withSession(object: Uint8Array): Uint8Array {
+    if (object !== this.#object) return insertSession(object, this.session);
+    this.#objectWithSession ??= insertSession(object, this.session);
     return this.#objectWithSession;
   }
 
@@ -39,13 +54,14 @@ export class RosterMember {
 /** Methods ascend (spec 5.6), so the session has its place among them. */
 function insertSession(object: Uint8Array, session: Uint8Array): Uint8Array {
   let at = 8;
-  while (at < object.length && readU32(object, at) < METHOD.session) at += 8 + readU32(object, at + 4);
-  const bytes = new Uint8Array(object.length + 8 + SESSION_BYTES);
+  while (at < object.length && readU32(object, at) < METHOD.session)
+    at += METHOD_HEAD_BYTES + readU32(object, at + 4);
+  const bytes = new Uint8Array(object.length + METHOD_HEAD_BYTES + SESSION_BYTES);
   bytes.set(object.subarray(0, at));
   writeU32(bytes, at, METHOD.session);
   writeU32(bytes, at + 4, SESSION_BYTES);
-  bytes.set(session, at + 8);
-  bytes.set(object.subarray(at), at + 8 + SESSION_BYTES);
+  bytes.set(session, at + METHOD_HEAD_BYTES);
+  bytes.set(object.subarray(at), at + METHOD_HEAD_BYTES + SESSION_BYTES);
   writeU32(bytes, 0, bytes.length - 4);
   return bytes;
 }

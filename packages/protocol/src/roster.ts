@@ -1,4 +1,4 @@
-import { Edition, type EditionOptions, type RosterSnapshot } from "./edition.ts";
+import { Edition, type EditionOptions } from "./edition.ts";
 import { ipv4Bytes } from "./ip.ts";
 import {
   HISTORY_BYTES,
@@ -8,6 +8,7 @@ import {
   TICK_MS,
 } from "./limits.ts";
 import type { RosterMember } from "./roster-member.ts";
+import type { RosterSnapshot } from "./roster-snapshot.ts";
 
 export interface RosterOptions extends EditionOptions {
   /** Changes are gathered for so long; the first after a quiet spell is encoded at once. */
@@ -140,7 +141,13 @@ export class Roster {
 
   /** Everybody who has been announced, for newcomers among an edition's readers. */
   snapshot(edition: Edition, unixSeconds: number): RosterSnapshot {
-    return edition.snapshot(() => this.#announced(), unixSeconds);
+    return edition.snapshot((snapshot) => {
+      for (const first of this.#byAddress.values()) {
+        for (let member: RosterMember | undefined = first; member; member = member.nextAtAddress) {
+          if (member.announced) snapshot.add(member);
+        }
+      }
+    }, unixSeconds);
   }
 
   #appendPlain(relisted: number[], arrivals: RosterMember[], nowMs: number, unixSeconds: number): void {
@@ -207,12 +214,6 @@ export class Roster {
       } else this.#earliestRelistMs = Math.min(this.#earliestRelistMs, dueMs);
     }
     return due;
-  }
-
-  *#announced(): Generator<RosterMember> {
-    for (const ip of this.#byAddress.keys()) {
-      for (const member of this.#at(ip)) if (member.announced) yield member;
-    }
   }
 
   #announcedAt(ip: number): number {

@@ -1,5 +1,5 @@
 import { concatBytes } from "./bytes.ts";
-import { type ClientPacket, ClientPacketDecoder } from "./client-packet-decoder.ts";
+import { type ClientPacket, ClientPacketDecoder, type ResponseJudge } from "./client-packet-decoder.ts";
 import { ProtocolError } from "./errors.ts";
 import type { RosterAddress } from "./ip.ts";
 import {
@@ -35,6 +35,8 @@ export interface ServerSessionOptions {
   readonly setupTimeoutMs?: number;
   /** Heartbeats a second on average; 0: no limit. Default 20 (spec 5.14). */
   readonly heartbeatsPerSecond?: number;
+  /** Gives the memory of client objects. */
+  readonly allocate?: (bytes: number) => Uint8Array;
 }
 
 /** Who a client says it is: what it answered in the setup. */
@@ -89,50 +91,52 @@ const NO_EFFECTS: readonly ServerSessionEffect[] = [];
  * One client's session on the server: bytes and the time in, effects and the next deadline out. It
  * knows the rules of the conversation and nothing of rosters; who drives it answers its heartbeats.
  */
-export class ServerSession {
+export class ServerSession implements ResponseJudge {
   phase: ServerSessionPhase = "handshake";
   /** When `onDeadline` is due. It may move in both directions at any call. */
   deadlineMs: number;
   /** Heartbeats that have no reply yet. */
   pendingReplies = 0;
 
+  /** The client's, as the server sees it. */
+  readonly address: RosterAddress;
+
   readonly #options: ServerSessionOptions;
-  readonly #address: RosterAddress;
   readonly #protected: boolean;
   readonly #silenceMs: number;
   readonly #decoder: ClientPacketDecoder;
-  #effects: ServerSessionEffect[] = [];
+  /** undefined where there is nothing to do, which is nearly always. */
+  #effects: ServerSessionEffect[] | undefined;
   #setup: Setup | undefined;
   /** What it published, where it may replace it (spec 4.10). */
   #updatable: MethodInfo[] | undefined;
   #holdMs = 0;
-  #heldUntilMs: number | undefined;
+  /** When the last heartbeat came: a hold counts from there (spec 5.17). */
+  #heartbeatMs = 0;
   /** Theoretical arrival times of the two leaky buckets (GCRA): heartbeats in, news out. */
   #nextHeartbeatMs = 0;
   #nextNewsMs = 0;
 
   /**
-   * @param address the client's, as the server sees it.
    * @param isProtected whether the connection is TLS or from a loopback address: only then a token is
    * asked for (spec/methods.md).
    */
   constructor(options: ServerSessionOptions, address: RosterAddress, isProtected: boolean, nowMs: number) {
     this.#options = options;
-    this.#address = address;
+    this.address = address;
     this.#protected = isProtected;
     this.#silenceMs = SILENT_INTERVALS * (options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS);
     this.deadlineMs = nowMs + (options.setupTimeoutMs ?? SETUP_TIMEOUT_MS);
     this.#decoder = new ClientPacketDecoder({
       maxKnownMethods: options.maxKnownMethods ?? MAX_KNOWN_METHODS,
-      admitResponse: (method, length) => this.#admitResponse(method, length),
+      judge: this,
     });
   }
 
   /** What is to be done since the last call. */
   takeEffects(): readonly ServerSessionEffect[] {
-    if (this.#effects.length === 0) return NO_EFFECTS;
-    const effects = this.#effects;
-    this.#effects = [];
+    const effects = this.#effects ?? NO_EFFECTS;
+    this.#effects = undefined;
     return effects;
   }
 
@@ -144,7 +148,13 @@ export class ServerSession {
     if (this.phase === "rejected") return;
     try {
       this.#decoder.push(bytes);
-      for (let packet = this.#decoder.next(); packet; packet = this.#decoder.next()) {
+      for (;;) {
+        if (this.#decoder.takeHeartbeat()) {
+          this.#heartbeat(nowMs, latenessMs);
+          continue;
+        }
+        const packet = this.#decoder.next();
+        if (!packet) return;
         this.#receivePacket(packet, nowMs, latenessMs);
       }
     } catch (error) {
@@ -159,7 +169,7 @@ export class ServerSession {
     this.phase = "heartbeat";
     this.#decoder.phase = "heartbeat";
     this.deadlineMs = nowMs + this.#silenceMs;
-    this.#effects.push({ type: "send", bytes: encodeRequest(0) });
+    this.#do({ type: "send", bytes: encodeRequest(0) });
   }
 
   /** Ends the session with a Reject. @param text for people, without raw input (spec 6.1). */
@@ -168,7 +178,7 @@ export class ServerSession {
     this.phase = "rejected";
     this.pendingReplies = 0;
     this.deadlineMs = nowMs + REJECT_LINGER_MS;
-    this.#effects.push({ type: "rejected", word, text, bytes: encodeReject(word, text) });
+    this.#do({ type: "rejected", word, text, bytes: encodeReject(word, text) });
   }
 
   /** `deadlineMs` has come. Where a reply is held or paced, ask `replyDue` again. */
@@ -201,9 +211,9 @@ export class ServerSession {
       this.deadlineMs = allowedMs;
       return false;
     }
-    this.#heldUntilMs ??= nowMs + this.#holdMs;
-    if (nowMs >= this.#heldUntilMs) return true;
-    this.deadlineMs = this.#heldUntilMs;
+    const heldUntilMs = this.#heartbeatMs + this.#holdMs;
+    if (nowMs >= heldUntilMs) return true;
+    this.deadlineMs = heldUntilMs;
     return false;
   }
 
@@ -212,7 +222,6 @@ export class ServerSession {
     // The session may have ended while the reply was being written.
     if (this.pendingReplies === 0) return;
     this.pendingReplies--;
-    this.#heldUntilMs = undefined;
     if (hadNews) this.#nextNewsMs = Math.max(this.#nextNewsMs, nowMs) + NEWS_SPACING_MS;
     this.deadlineMs = nowMs + this.#silenceMs;
   }
@@ -229,11 +238,16 @@ export class ServerSession {
         else this.#update({ index: packet.method, payload: packet.payload }, nowMs, latenessMs);
         break;
       case "heartbeat":
-        this.#charge(nowMs, latenessMs);
-        this.pendingReplies++;
-        if (this.pendingReplies === 1) this.deadlineMs = nowMs + this.#silenceMs;
+        this.#heartbeat(nowMs, latenessMs);
         break;
     }
+  }
+
+  #heartbeat(nowMs: number, latenessMs: number): void {
+    this.#charge(nowMs, latenessMs);
+    this.pendingReplies++;
+    this.#heartbeatMs = nowMs;
+    if (this.pendingReplies === 1) this.deadlineMs = nowMs + this.#silenceMs;
   }
 
   #handshake(methods: readonly number[]): void {
@@ -242,15 +256,15 @@ export class ServerSession {
       (method) => isAskedFor(method) && (method !== METHOD.token || this.#protected),
     );
     this.#setup = { asked, answers: [], totalBytes: 0, publishedBytes: 0 };
-    this.#effects.push({
+    this.#do({
       type: "send",
       bytes: concatBytes([encodeAccept(), ...asked.map((m) => encodeRequest(m))]),
     });
     if (asked.length === 0) this.#introduce();
   }
 
-  /** Index and length of a response are read; its payload has yet to come (spec 4.5, 4.6). */
-  #admitResponse(method: number, length: number): void {
+  /** The decoder's question (spec 4.5, 4.6). */
+  admitResponse(method: number, length: number): void {
     const setup = this.#setup;
     const expected = setup?.asked[setup.answers.length];
     const inHeartbeats = this.phase === "heartbeat";
@@ -305,7 +319,7 @@ export class ServerSession {
     this.#charge(nowMs, latenessMs);
     checkPayload(answer);
     this.#updatable = this.#updatable?.map((known) => (known.index === answer.index ? answer : known));
-    this.#effects.push({ type: "updated", object: this.#object(this.#updatable ?? []) });
+    this.#do({ type: "updated", object: this.#object(this.#updatable ?? []) });
   }
 
   #introduce(): void {
@@ -318,7 +332,7 @@ export class ServerSession {
     this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
     const published = answers.filter((answer) => isPublished(answer.index));
     if (payload(METHOD.update)) this.#updatable = published;
-    this.#effects.push({
+    this.#do({
       type: "introduced",
       introduction: {
         network: text(METHOD.network),
@@ -329,7 +343,7 @@ export class ServerSession {
         wantsServerInfo: payload(METHOD.server) !== undefined,
         wantsSessions: payload(METHOD.session) !== undefined,
         resumeToken: payload(METHOD.resume),
-        ip: this.#address.ip,
+        ip: this.address.ip,
         object: this.#object(published),
       },
     });
@@ -337,9 +351,12 @@ export class ServerSession {
 
   /** What others get to see: what it published, and `ipv6`, which the server adds (spec 5.12). */
   #object(published: readonly MethodInfo[]): Uint8Array {
-    const { ip, ipv6 } = this.#address;
+    const { ip, ipv6 } = this.address;
     const methods = ipv6 ? [...published, { index: METHOD.ipv6, payload: ipv6 }] : [...published];
-    return encodeClientObject({ ip, methods: methods.sort((a, b) => a.index - b.index) });
+    return encodeClientObject(
+      { ip, methods: methods.sort((a, b) => a.index - b.index) },
+      this.#options.allocate,
+    );
   }
 
   /** Heartbeats and updates draw on one allowance (spec 5.14). */
@@ -353,6 +370,11 @@ export class ServerSession {
     if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + toleranceMs) {
       throw new ProtocolError("rate", `more than ${perSecond} heartbeats or updates a second`);
     }
+  }
+
+  #do(effect: ServerSessionEffect): void {
+    this.#effects ??= [];
+    this.#effects.push(effect);
   }
 
   #limit(name: keyof typeof DEFAULT_LIMITS): number {

@@ -107,5 +107,11 @@ export function bare(ip: number): ClientObject {
 }
 
 export function added(...objects: readonly ClientObject[]): Uint8Array {
-  return concatBytes(updates("added", objects.map(encodeClientObject), 0n));
+  return concatBytes(
+    updates(
+      "added",
+      objects.map((object) => encodeClientObject(object)),
+      0n,
+    ),
+  );
 }

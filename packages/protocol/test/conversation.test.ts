@@ -10,6 +10,7 @@ import { RosterView } from "../src/roster-view.ts";
 import { type Introduction, ServerSession, type ServerSessionEffect } from "../src/server-session.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
 import { EditionRoster } from "./edition-roster.ts";
+import { pagesOf } from "./roster-reader.ts";
 
 const UNIX = 1_774_483_200;
 const IP = 0xc000_0201;
@@ -76,9 +77,9 @@ class Conversation {
       const hasNews = this.#position !== this.roster.log.end;
       if (!this.#server.replyDue(this.nowMs, hasNews)) break;
       if (this.#position === undefined) {
-        const { pages, position } = this.roster.snapshotNow(UNIX);
-        for (const page of pages) this.#downstream.push(...page);
-        this.#position = position;
+        const snapshot = this.roster.snapshotNow(UNIX);
+        for (const page of pagesOf(snapshot)) this.#downstream.push(...page);
+        this.#position = snapshot.position;
       }
       this.#downstream.push(...(this.roster.shortReply(this.#position, UNIX, 1e9) as Uint8Array));
       this.#position = this.roster.log.end;

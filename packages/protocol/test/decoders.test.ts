@@ -22,7 +22,7 @@ describe("options of the decoder of a server", () => {
 
   test("admitResponse judges once, as soon as index and length are there", () => {
     const judged: number[][] = [];
-    const decoder = new ClientPacketDecoder({ admitResponse: (...of) => judged.push(of) });
+    const decoder = new ClientPacketDecoder({ judge: { admitResponse: (...of) => judged.push(of) } });
     decoder.phase = "setup";
     const response = encodeResponse(7, new Uint8Array(100_000));
     decodePieces(decoder, [response.subarray(0, 15)]);

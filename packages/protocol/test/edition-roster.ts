@@ -1,5 +1,6 @@
-import type { Edition, RosterSnapshot } from "../src/edition.ts";
+import type { Edition } from "../src/edition.ts";
 import { Roster, type RosterOptions } from "../src/roster.ts";
+import type { RosterSnapshot } from "../src/roster-snapshot.ts";
 import type { UpdateLog } from "../src/update-log.ts";
 
 /** A roster as one kind of reader knows it. */

@@ -62,9 +62,15 @@ export const clientStream = fc
   }));
 
 const update = fc.oneof(
-  fc
-    .tuple(fc.array(clientObject, { maxLength: 4 }), i64)
-    .map(([objects, timestamp]) => concatBytes(updates("added", objects.map(encodeClientObject), timestamp))),
+  fc.tuple(fc.array(clientObject, { maxLength: 4 }), i64).map(([objects, timestamp]) =>
+    concatBytes(
+      updates(
+        "added",
+        objects.map((object) => encodeClientObject(object)),
+        timestamp,
+      ),
+    ),
+  ),
   fc
     .tuple(fc.array(u32, { maxLength: 4 }), i64)
     .map(([ips, timestamp]) => concatBytes(updates("removed", ips.map(ipv4Bytes), timestamp))),

@@ -81,7 +81,13 @@ describe("encoded, then decoded", () => {
   test("added, with its objects", () => {
     fc.assert(
       fc.property(fc.array(clientObject, { minLength: 1, maxLength: 5 }), i64, (objects, timestamp) => {
-        const bytes = concatBytes(updates("added", objects.map(encodeClientObject), timestamp));
+        const bytes = concatBytes(
+          updates(
+            "added",
+            objects.map((object) => encodeClientObject(object)),
+            timestamp,
+          ),
+        );
         expect(fromServer("heartbeat", bytes)).toEqual([
           { type: "added", version: PROTOCOL_VERSION, timestamp, count: objects.length },
           ...objects.map((object) => ({ type: "client", object })),

@@ -1,11 +1,18 @@
 import { METHOD } from "../src/method-list.ts";
 import { payloadOf } from "../src/packets/client-object.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
+import type { RosterSnapshot } from "../src/roster-snapshot.ts";
 import type { RosterChange } from "../src/roster-view.ts";
 import { RosterView } from "../src/roster-view.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
 import type { EditionRoster } from "./edition-roster.ts";
 import { decodePieces } from "./stream-pieces.ts";
+
+export function pagesOf(snapshot: RosterSnapshot): Uint8Array[] {
+  const pages: Uint8Array[] = [];
+  for (let page = snapshot.page(0); page; page = snapshot.page(pages.length)) pages.push(page);
+  return pages;
+}
 
 /** A client of a roster without a connection in between: reads as a server would write for it. */
 export class RosterReader {
@@ -31,7 +38,7 @@ export class RosterReader {
     if (this.position === undefined) {
       const snapshot = this.#roster.snapshotNow(unixSeconds);
       this.position = snapshot.position;
-      this.#apply(snapshot.pages);
+      this.#apply(pagesOf(snapshot));
     }
     const short = this.#roster.shortReply(this.position, unixSeconds, shortBytes);
     if (short) {

@@ -6,7 +6,7 @@ import { Roster, type RosterOptions } from "../src/roster.ts";
 import { RosterMember } from "../src/roster-member.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
 import { EditionRoster } from "./edition-roster.ts";
-import { RosterReader } from "./roster-reader.ts";
+import { pagesOf, RosterReader } from "./roster-reader.ts";
 import { decodePieces } from "./stream-pieces.ts";
 import { describePackets } from "./vector-packets.ts";
 
@@ -357,7 +357,7 @@ describe("snapshot", () => {
       return new Uint8Array(bytes);
     };
     const roster = rosterOf(members, { allocate });
-    const { pages } = roster.snapshotNow(UNIX);
+    const pages = pagesOf(roster.snapshotNow(UNIX));
     for (const member of members) roster.remove(member, NOW_MS);
     roster.tick(NOW_MS, UNIX);
     expect(Math.max(...sizes, ...pages.map((page) => page.length))).toBeLessThanOrEqual(32_768);

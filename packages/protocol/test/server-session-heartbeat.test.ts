@@ -89,6 +89,16 @@ describe("hold", () => {
     expect(session.replyDue(1_001, true)).toBe(true);
   });
 
+  test("counts from the heartbeat, also where the reply before it took its time", () => {
+    const visit = admitted(4_000).heartbeat(1_000).heartbeat(1_500);
+    const { session } = visit;
+    expect(session.replyDue(1_500, false)).toBe(true);
+    // It was written whole only now.
+    session.replied(3_000, false);
+    expect(session.replyDue(3_000, false)).toBe(false);
+    expect(session.deadlineMs).toBe(5_500);
+  });
+
   test("of more than 25 s counts as 25 s", () => {
     const { session } = admitted(60_000).heartbeat(0);
     session.replyDue(0, false);

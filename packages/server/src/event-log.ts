@@ -18,6 +18,11 @@ export class EventLog {
     this.#logger?.info({ host, port, maxClients }, "listening");
   }
 
+  /** Whether `joined` and `left` are of any use. */
+  get tellsOfClients(): boolean {
+    return this.#logger?.isLevelEnabled("info") ?? false;
+  }
+
   joined(client: {
     address: string;
     network: number;

@@ -8,7 +8,9 @@ export class Network {
   readonly name: string;
   readonly roster: Roster;
   /** Those whose reply waits for the next change, the next tick or the end of their hold. */
-  readonly waiting = new Set<Visitor>();
+  waiting = new Set<Visitor>();
+  /** Those who waited for the last tick and have not been answered yet. */
+  due = new Set<Visitor>();
   readonly #clients = new Map<AddressGroup, number>();
   #size = 0;
 
@@ -21,6 +23,11 @@ export class Network {
   /** Clients, watchers included. */
   get size(): number {
     return this.#size;
+  }
+
+  /** After a tick: all who waited are due. Only to be called where nobody is due any more. */
+  takeWaiting(): void {
+    [this.due, this.waiting] = [this.waiting, this.due];
   }
 
   clientsOf(group: AddressGroup): number {

@@ -1,8 +1,6 @@
 import {
   type AddressGroup,
   addressGroup,
-  formatIpv4,
-  formatIpv6,
   HistoryBudget,
   type Introduction,
   type RejectWord,
@@ -11,6 +9,7 @@ import {
   SESSION_BYTES,
   ServerSession,
   type ServerSessionEffect,
+  type ServerSessionOptions,
   safeText,
 } from "@lekt/protocol";
 import { ConnectionRate } from "./connection-rate.ts";
@@ -19,10 +18,20 @@ import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
 import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
 import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
+import { Slab } from "./slab.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
 const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
+
+/**
+ * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits
+ * for the next turn.
+ */
+const ANSWERS_PER_TURN = 256;
+const ERRANDS_PER_TURN = 128;
+/** A small network does not wait until a large one is through. */
+const ANSWERS_IN_A_ROW = 32;
 
 interface Refusal {
   readonly word: RejectWord;
@@ -36,6 +45,7 @@ interface Refusal {
  */
 export class Rendezvous {
   readonly #options: ResolvedOptions;
+  readonly #sessionOptions: ServerSessionOptions;
   readonly #surroundings: Surroundings;
   readonly #log: EventLog;
   readonly #wheel: DeadlineWheel<Visitor>;
@@ -46,6 +56,10 @@ export class Rendezvous {
   readonly #networks = new Map<string, Network>();
   /** Networks with changes that are not encoded yet. */
   readonly #changed = new Set<Network>();
+  /** Networks that ticked, and where somebody is still due an answer. */
+  readonly #answering = new Set<Network>();
+  /** Those who are to be told that the server stops, and those whose deadline has come. */
+  readonly #errands = new Set<Visitor>();
   #nextNetworkId = 1;
   #nextTickMs = Number.POSITIVE_INFINITY;
   #clients = 0;
@@ -55,6 +69,8 @@ export class Rendezvous {
 
   constructor(options: ResolvedOptions, surroundings: Surroundings, log: EventLog) {
     this.#options = options;
+    const slab = new Slab();
+    this.#sessionOptions = { ...options, allocate: (bytes) => slab.take(bytes) };
     this.#surroundings = surroundings;
     this.#log = log;
     this.#wheel = new DeadlineWheel(surroundings.nowMs());
@@ -81,9 +97,10 @@ export class Rendezvous {
     return this.#networks.size;
   }
 
-  /** When `tick` is due; infinitely late where nothing changed. */
+  /** When `tick` is due: at once where it left something for the next turn, infinitely late where nothing changed. */
   get nextTickMs(): number {
-    return this.#nextTickMs;
+    const hasLeftOver = this.#answering.size + this.#errands.size > 0 || this.#replies.hasPaused;
+    return hasLeftOver ? Number.NEGATIVE_INFINITY : this.#nextTickMs;
   }
 
   /** A connection came. @returns undefined where it was turned away without a word. */
@@ -101,10 +118,8 @@ export class Rendezvous {
       return undefined;
     }
     const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
-    const session = new ServerSession(this.#options, address, isProtected, nowMs);
-    const shown = address.ipv6 ? formatIpv6(address.ipv6) : formatIpv4(address.ip);
-    const sessionId = this.#surroundings.random(SESSION_BYTES);
-    const visitor = new Visitor(link, shown, group, session, sessionId);
+    const session = new ServerSession(this.#sessionOptions, address, isProtected, nowMs);
+    const visitor = new Visitor(link, session, this.#surroundings.random(SESSION_BYTES));
     this.#visitors.add(visitor);
     if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
@@ -138,38 +153,78 @@ export class Rendezvous {
   /** The connection is gone. */
   disconnected(visitor: Visitor): void {
     this.#visitors.delete(visitor);
+    this.#errands.delete(visitor);
     if (visitor.session.phase === "rejected") this.#refused--;
     this.#wheel.disarm(visitor);
     this.departed(visitor);
   }
 
-  /** Encodes what changed, once for each network that is due, and answers those who waited for it. */
+  /**
+   * Encodes what changed, once for each network that is due, and answers those who waited for it. What is too
+   * much for one turn of the event loop is left for the next call, which is due at once.
+   */
   tick(): void {
     const nowMs = this.#surroundings.nowMs();
-    const unixSeconds = this.#surroundings.unixSeconds();
-    this.#nextTickMs = Number.POSITIVE_INFINITY;
+    this.#runErrands();
+    this.#replies.resume();
     for (const network of this.#changed) {
       const { roster } = network;
-      if (roster.nextTickMs <= nowMs) {
-        roster.tick(nowMs, unixSeconds);
-        for (const visitor of network.waiting) this.#replies.serve(visitor, true);
+      if (network.due.size > 0 || roster.nextTickMs > nowMs) continue;
+      roster.tick(nowMs, this.#surroundings.unixSeconds());
+      network.takeWaiting();
+      if (network.due.size > 0) this.#answering.add(network);
+    }
+    this.#answer();
+    this.#nextTickMs = Number.POSITIVE_INFINITY;
+    for (const network of this.#changed) {
+      const dueMs = network.roster.nextTickMs;
+      if (dueMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
+      else this.#nextTickMs = Math.min(this.#nextTickMs, dueMs);
+    }
+  }
+
+  /** Answers those who are due, so many in a turn, a few of each network after the other. */
+  #answer(): void {
+    let left = ANSWERS_PER_TURN;
+    while (left > 0 && this.#answering.size > 0) {
+      for (const network of this.#answering) {
+        let ofThisNetwork = Math.min(left, ANSWERS_IN_A_ROW);
+        for (const visitor of network.due) {
+          if (ofThisNetwork === 0) break;
+          ofThisNetwork--;
+          left--;
+          network.due.delete(visitor);
+          this.#replies.serve(visitor, true);
+        }
+        if (network.due.size === 0) this.#answering.delete(network);
       }
-      if (roster.nextTickMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
-      this.#nextTickMs = Math.min(this.#nextTickMs, roster.nextTickMs);
     }
   }
 
   /** Every `WHEEL_STEP_MS`: keeps the deadlines. */
   turn(): void {
     this.#log.sumUpRefusals(this.#surroundings.nowMs());
-    this.#wheel.turn(this.#surroundings.nowMs(), (visitor) => this.#expired(visitor));
+    this.#wheel.turn(this.#surroundings.nowMs(), (visitor) => this.#errands.add(visitor));
+    this.#runErrands();
   }
 
   /** Tells everybody that the server stops; from now on newcomers are refused. */
   stop(): void {
     this.#stopping = true;
     this.#log.stopping(this.#clients);
-    for (const visitor of this.#visitors) this.#refuse(visitor, "shutdown", "the server is shutting down");
+    for (const visitor of this.#visitors) this.#errands.add(visitor);
+    this.#runErrands();
+  }
+
+  #runErrands(): void {
+    let left = ERRANDS_PER_TURN;
+    for (const visitor of this.#errands) {
+      if (left-- === 0) return;
+      this.#errands.delete(visitor);
+      if (this.#stopping) this.#refuse(visitor, "shutdown", "the server is shutting down");
+      if (visitor.deadlineMs <= this.#surroundings.nowMs()) this.#expired(visitor);
+      else this.#wheel.arm(visitor);
+    }
   }
 
   /** Cuts every connection, without a word. */
@@ -244,7 +299,6 @@ export class Rendezvous {
   #introduced(visitor: Visitor, introduction: Introduction): void {
     // Who broke a rule right behind its last answer is refused already.
     if (visitor.session.phase !== "admission") return;
-    visitor.introduction = introduction;
     const { authorize } = this.#options;
     if (!authorize) {
       this.#admit(visitor, introduction);
@@ -261,11 +315,13 @@ export class Rendezvous {
         } as const;
       })
       .then((refusal) => {
-        // It may have left meanwhile, or have been refused for another reason.
-        if (visitor.departed || visitor.session.phase !== "admission") return;
-        if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
-        else this.#admit(visitor, introduction);
-        this.#surroundings.wake?.();
+        const { act = (deed) => deed() } = this.#surroundings;
+        act(() => {
+          // It may have left meanwhile, or have been refused for another reason.
+          if (visitor.departed || visitor.session.phase !== "admission") return;
+          if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
+          else this.#admit(visitor, introduction);
+        });
       });
   }
 
@@ -317,19 +373,25 @@ export class Rendezvous {
     visitor.network = network;
     network.enter(visitor.group);
     visitor.edition = network.roster.enter(introduction.wantsSessions);
+    visitor.wantsServerInfo = introduction.wantsServerInfo;
+    visitor.wantsTokens = introduction.resumeToken !== undefined;
+    visitor.resumeToken = introduction.resumeToken;
     this.#clients++;
     if (!introduction.watch) {
       visitor.member = new RosterMember(introduction.ip, introduction.object, visitor.sessionId);
       network.roster.add(visitor.member);
       this.#markChanged(network);
     }
-    this.#log.joined({
-      address: visitor.address,
-      network: network.id,
-      name: introduction.name,
-      watch: introduction.watch,
-      clients: network.size,
-    });
+    if (this.#log.tellsOfClients) {
+      const { name, watch } = introduction;
+      this.#log.joined({
+        address: visitor.address,
+        network: network.id,
+        name,
+        watch,
+        clients: network.size,
+      });
+    }
     visitor.session.admit(this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
     this.#wheel.arm(visitor);
@@ -348,16 +410,20 @@ export class Rendezvous {
     visitor.network = undefined;
     visitor.reply = undefined;
     network.waiting.delete(visitor);
+    network.due.delete(visitor);
+    this.#replies.forget(visitor);
     network.leave(visitor.group);
-    const mayReturn = visitor.introduction?.resumeToken !== undefined;
-    if (edition) network.roster.exit(edition, nowMs, mayReturn);
+    if (edition) network.roster.exit(edition, nowMs, visitor.wantsTokens);
     visitor.edition = undefined;
     this.#clients--;
-    this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
+    if (this.#log.tellsOfClients) {
+      this.#log.left({ address: visitor.address, network: network.id, clients: network.size });
+    }
     if (network.size === 0) {
       network.roster.close();
       this.#networks.delete(network.name);
       this.#changed.delete(network);
+      this.#answering.delete(network);
     } else if (member) {
       network.roster.remove(member, nowMs);
       this.#markChanged(network);

@@ -11,8 +11,8 @@ export interface Surroundings {
   readonly unixSeconds: () => number;
   /** Random bytes, for sessions and histories. */
   readonly random: (bytes: number) => Uint8Array;
-  /** Called when the heart did something by itself, after `authorize` decided: `nextTickMs` may have moved. */
-  readonly wake?: () => void;
+  /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
+  readonly act?: (deed: () => void) => void;
 }
 
 /** What the writer needs of who drives it. */
@@ -26,6 +26,8 @@ export interface ReplyWriterEvents {
 /** News of at most this size goes out as one buffer that all who wait share. */
 const SHORT_REPLY_BYTES = 16_384;
 const NO_TOKEN = new Uint8Array(0);
+/** So many bytes of long replies are written in one turn of the event loop: some milliseconds. */
+const TURN_BYTES = 2 * 1_024 * 1_024;
 
 /** Answers heartbeats: decides when, and writes no more than the socket takes. */
 export class ReplyWriter {
@@ -34,6 +36,9 @@ export class ReplyWriter {
   readonly #replyLifeMs: number;
   readonly #events: ReplyWriterEvents;
   readonly #endOfReply = new EndOfReply();
+  #turnBytes = TURN_BYTES;
+  /** Whose long reply goes on in the next turn. */
+  readonly #paused = new Set<Visitor>();
 
   /** @param replyLifeMs a reply that takes longer to be read holds on to too much of the past. */
   constructor(
@@ -56,7 +61,7 @@ export class ReplyWriter {
     const { session, network, edition } = visitor;
     if (!network || !edition) return;
     const nowMs = this.#surroundings.nowMs();
-    while (session.pendingReplies > 0 && !visitor.blocked) {
+    while (session.pendingReplies > 0 && !visitor.blocked && !visitor.reply) {
       const { roster } = network;
       if (!ticked && roster.hasNewsAt(nowMs, edition.withSessions)) {
         network.waiting.add(visitor);
@@ -71,6 +76,27 @@ export class ReplyWriter {
       network.waiting.delete(visitor);
       this.#reply(visitor, network, edition, hasNews);
     }
+  }
+
+  /** Whether `resume` has something to do. */
+  get hasPaused(): boolean {
+    return this.#paused.size > 0;
+  }
+
+  /** A new turn of the event loop: goes on with the long replies, as far as it allows. */
+  resume(): void {
+    this.#turnBytes = TURN_BYTES;
+    for (const visitor of this.#paused) {
+      if (this.#turnBytes <= 0) return;
+      this.#paused.delete(visitor);
+      if (visitor.reply) this.#writeOn(visitor, visitor.reply);
+      this.serve(visitor);
+    }
+  }
+
+  /** The visitor has left. */
+  forget(visitor: Visitor): void {
+    this.#paused.delete(visitor);
   }
 
   /** The link has taken all that was written. */
@@ -119,7 +145,7 @@ export class ReplyWriter {
       return;
     }
     const unixSeconds = this.#surroundings.unixSeconds();
-    const withToken = visitor.introduction?.resumeToken !== undefined;
+    const withToken = visitor.wantsTokens;
     const short = hasNews
       ? edition.shortReply(visitor.position, withToken, unixSeconds, SHORT_REPLY_BYTES)
       : this.#endOfReply.at(unixSeconds);
@@ -138,9 +164,10 @@ export class ReplyWriter {
   #firstReply(visitor: Visitor, network: Network, edition: Edition): LongReplyPlan {
     const unixSeconds = this.#surroundings.unixSeconds();
     const snapshot = network.roster.snapshot(edition, unixSeconds);
-    const token = visitor.introduction?.resumeToken;
+    const token = visitor.resumeToken;
+    visitor.resumeToken = undefined;
     const words: Uint8Array[] = [];
-    if (visitor.introduction?.wantsServerInfo) words.push(this.#serverInfo(visitor, unixSeconds));
+    if (visitor.wantsServerInfo) words.push(this.#serverInfo(visitor, unixSeconds));
     const expiresMs = this.#expiresMs();
     if (token === undefined) {
       return { edition, words, start: snapshot, expiresMs, end: this.#endOf(edition, false) };
@@ -175,6 +202,10 @@ export class ReplyWriter {
   #writeOn(visitor: Visitor, reply: LongReply): void {
     visitor.reply = reply;
     while (!reply.whole) {
+      if (this.#turnBytes <= 0) {
+        this.#paused.add(visitor);
+        return;
+      }
       const slice = reply.next(this.#surroundings.nowMs());
       if (!slice) {
         this.#events.fellBehind(visitor);
@@ -185,7 +216,9 @@ export class ReplyWriter {
         visitor.position = reply.position;
         visitor.finishesReply = true;
       }
-      if (!this.write(visitor, slice)) return;
+      const isTaken = this.write(visitor, slice);
+      this.#turnBytes -= visitor.lastSliceBytes;
+      if (!isTaken) return;
     }
     this.#replied(visitor);
   }
@@ -202,7 +235,7 @@ export class ReplyWriter {
   #serverInfo(visitor: Visitor, unixSeconds: number): Uint8Array {
     const you = { address: visitor.address, port: visitor.link.port };
     const payload = encodeServerInfo({
-      you: visitor.introduction?.wantsSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
+      you: visitor.edition?.withSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
       heartbeatSeconds: this.#heartbeatSeconds,
       relay: null,
       stun: [],

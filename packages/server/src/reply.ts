@@ -42,14 +42,15 @@ export class LongReply {
   /** Where the reader stands in the log. */
   position: number;
   readonly #plan: LongReplyPlan;
-  #pages: readonly Uint8Array[];
+  /** undefined where it starts in the log. */
+  #snapshot: RosterSnapshot | undefined;
   #page = 0;
   #whole = false;
 
   constructor(plan: LongReplyPlan) {
-    const { start, words } = plan;
+    const { start } = plan;
     this.#plan = plan;
-    this.#pages = typeof start === "number" ? words : [...words, ...start.pages];
+    this.#snapshot = typeof start === "number" ? undefined : start;
     this.position = typeof start === "number" ? start : start.position;
   }
 
@@ -69,12 +70,12 @@ export class LongReply {
       slice.push(part);
       room -= part.length;
     };
-    for (let page = this.#pages[this.#page]; page; page = this.#pages[this.#page]) {
+    for (let page = this.#nextPage(); page; page = this.#nextPage()) {
       if (page.length > room && slice.length > 0) return slice;
       this.#page++;
       take(page);
     }
-    this.#pages = [];
+    this.#snapshot = undefined;
     const parts = log.read(this.position, Math.max(room, 0));
     if (!parts) return undefined;
     for (const part of parts) {
@@ -86,5 +87,11 @@ export class LongReply {
     for (const part of this.#plan.end(this.position)) take(part);
     this.#whole = true;
     return slice;
+  }
+
+  /** The words come first. */
+  #nextPage(): Uint8Array | undefined {
+    const { words } = this.#plan;
+    return words[this.#page] ?? this.#snapshot?.page(this.#page - words.length);
   }
 }

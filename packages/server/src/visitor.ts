@@ -1,4 +1,12 @@
-import type { AddressGroup, Edition, Introduction, RosterMember, ServerSession } from "@lekt/protocol";
+import {
+  type AddressGroup,
+  addressGroup,
+  type Edition,
+  formatIpv4,
+  formatIpv6,
+  type RosterMember,
+  type ServerSession,
+} from "@lekt/protocol";
 import type { Timed } from "./deadline-wheel.ts";
 import type { Network } from "./network.ts";
 import type { LongReply } from "./reply.ts";
@@ -19,16 +27,18 @@ export interface Link {
 /** One connection, from its beginning to its end. */
 export class Visitor implements Timed {
   readonly link: Link;
-  /** The client's real address, an IPv4-mapped one as IPv4; for words of the server, hooks and the log. */
-  readonly address: string;
-  readonly group: AddressGroup;
   readonly session: ServerSession;
   /** 8 bytes that no other connection has (spec 5.8). */
   readonly sessionId: Uint8Array;
   wheelSlot = 0;
   /** It ended its writing, or is gone. */
   departed = false;
-  introduction: Introduction | undefined;
+  /** It asked for the server object (spec 5.13). */
+  wantsServerInfo = false;
+  /** It asked for tokens to resume with (spec 5.19). */
+  wantsTokens = false;
+  /** The token that it came with; forgotten with the first reply. */
+  resumeToken: Uint8Array | undefined;
   network: Network | undefined;
   member: RosterMember | undefined;
   /** The edition of its network's roster that it reads. */
@@ -49,18 +59,21 @@ export class Visitor implements Timed {
   takenAtOnceBytes = 0;
   lastSliceBytes = 0;
 
-  constructor(
-    link: Link,
-    address: string,
-    group: AddressGroup,
-    session: ServerSession,
-    sessionId: Uint8Array,
-  ) {
-    this.sessionId = sessionId;
+  constructor(link: Link, session: ServerSession, sessionId: Uint8Array) {
     this.link = link;
-    this.address = address;
-    this.group = group;
     this.session = session;
+    this.sessionId = sessionId;
+  }
+
+  /** The client's real address, an IPv4-mapped one as IPv4; for words of the server, hooks and the log. */
+  get address(): string {
+    const { ip, ipv6 } = this.session.address;
+    return ipv6 ? formatIpv6(ipv6) : formatIpv4(ip);
+  }
+
+  /** What limits for each address count by. */
+  get group(): AddressGroup {
+    return addressGroup(this.session.address);
   }
 
   /** Whether the reader's pace counts: a reply is being written. Handshake and setup have their own deadline. */

@@ -161,6 +161,11 @@ function updates({ removed = [], added = [] }: ReplyParts): readonly Uint8Array[
   };
   const addresses = removed.map((text) => Uint8Array.from(text.split(".").map(Number)));
   encodeUpdates("removed", addresses, 0n, allocate);
-  encodeUpdates("added", added.map(encodeClientObject), 0n, allocate);
+  encodeUpdates(
+    "added",
+    added.map((object) => encodeClientObject(object)),
+    0n,
+    allocate,
+  );
   return packets;
 }

@@ -138,7 +138,7 @@ export const clientUpdateChecks: readonly ClientCheck[] = [
       ...object([21, new Uint8Array(2_000)]),
       ip: IP + i,
     }));
-    return [rawAdded(40, ...crowd.map(encodeClientObject))];
+    return [rawAdded(40, ...crowd.map((object) => encodeClientObject(object)))];
   }),
   tolerates("object-large", ["5.6.3"], "An object of 65,536 bytes is taken.", () =>
     // The IP and the head of its method are 12 bytes of it.

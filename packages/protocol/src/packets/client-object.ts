@@ -10,7 +10,7 @@ import { readU32, writeU32 } from "../integers.ts";
  */
 export const OBJECT_SIZE_BYTES = 4;
 export const OBJECT_MIN_SIZE = 4;
-const METHOD_HEAD_BYTES = 8;
+export const METHOD_HEAD_BYTES = 8;
 
 /** What a client told of itself about one method. */
 export interface MethodInfo {
@@ -25,11 +25,17 @@ export interface ClientObject {
   readonly methods: readonly MethodInfo[];
 }
 
-/** With its size field. */
-export function encodeClientObject(object: ClientObject): Uint8Array {
+/**
+ * With its size field.
+ * @param allocate gives the memory.
+ */
+export function encodeClientObject(
+  object: ClientObject,
+  allocate: (bytes: number) => Uint8Array = newBytes,
+): Uint8Array {
   let size = OBJECT_MIN_SIZE;
   for (const method of object.methods) size += METHOD_HEAD_BYTES + method.payload.length;
-  const bytes = new Uint8Array(OBJECT_SIZE_BYTES + size);
+  const bytes = allocate(OBJECT_SIZE_BYTES + size);
   writeU32(bytes, 0, size);
   writeU32(bytes, 4, object.ip);
   let at = 8;
@@ -40,6 +46,10 @@ export function encodeClientObject(object: ClientObject): Uint8Array {
     at += METHOD_HEAD_BYTES + payload.length;
   }
   return bytes;
+}
+
+function newBytes(bytes: number): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 /** The fault of a client object: where in it, and what. */

@@ -71,19 +71,35 @@ export function encodeUpdates(
   timestamp: bigint,
   allocate: (bytes: number) => Uint8Array,
 ): void {
-  let next = 0;
-  while (next < entries.length) {
-    const first = next;
-    let bytes = UPDATE_HEAD_BYTES;
-    do bytes += (entries[next++] as Uint8Array).length;
-    while (next < entries.length && bytes + (entries[next] as Uint8Array).length <= PACKET_TARGET_BYTES);
-    const packet = allocate(bytes);
-    writeUpdateHead(packet, kind, timestamp, next - first);
-    let at = UPDATE_HEAD_BYTES;
-    for (let i = first; i < next; i++) {
-      const entry = entries[i] as Uint8Array;
-      packet.set(entry, at);
-      at += entry.length;
-    }
+  const entry = (index: number) => entries[index] as Uint8Array;
+  for (let next = 0; next < entries.length; ) {
+    next = encodeUpdate(kind, entry, next, entries.length, timestamp, allocate);
   }
+}
+
+/**
+ * Encodes as many of a list's entries as one packet holds (spec 5.10).
+ * @param first the entry to begin with; `end` is behind the last one.
+ * @returns the entry to go on with.
+ */
+export function encodeUpdate(
+  kind: UpdateKind,
+  entry: (index: number) => Uint8Array,
+  first: number,
+  end: number,
+  timestamp: bigint,
+  allocate: (bytes: number) => Uint8Array,
+): number {
+  let next = first;
+  let bytes = UPDATE_HEAD_BYTES;
+  do bytes += entry(next++).length;
+  while (next < end && bytes + entry(next).length <= PACKET_TARGET_BYTES);
+  const packet = allocate(bytes);
+  writeUpdateHead(packet, kind, timestamp, next - first);
+  let at = UPDATE_HEAD_BYTES;
+  for (let i = first; i < next; i++) {
+    packet.set(entry(i), at);
+    at += entry(i).length;
+  }
+  return next;
 }

@@ -28,6 +28,16 @@ export class Random {
     return end <= 0 ? 0 : this.u32() % end;
   }
 
+  /** From 0 up to 1, like `Math.random`. */
+  float(): number {
+    return this.u32() / 2 ** 32;
+  }
+
+  /** A whole number, `least` and `most` included. */
+  between(least: number, most: number): number {
+    return least + this.below(most - least + 1);
+  }
+
   /** True once in `times`. */
   oneIn(times: number): boolean {
     return this.below(times) === 0;

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "vitest";
+import type { Person } from "./person.ts";
+import type { VirtualClient } from "./virtual-client.ts";
+import { VirtualServer } from "./virtual-server.ts";
+
+/** Nobody is refused for being many. */
+const ROOMY = { maxClientsPerAddress: 10_000, maxConnectionsPerSecond: 10_000 };
+
+/** Watchers that have the roster, and whose next heartbeat is held. */
+function holders(server: VirtualServer, count: number, person: Person = {}): VirtualClient[] {
+  const clients = Array.from({ length: count }, () =>
+    server.join({ ...person, watch: true, holdMs: 25_000 }),
+  );
+  for (let beats = 0; beats < 2; beats++) {
+    for (const client of clients) client.beat();
+    server.settle();
+  }
+  return clients;
+}
+
+const writesOf = (clients: readonly VirtualClient[]) =>
+  clients.reduce((sum, { link }) => sum + link.writes.length, 0);
+const bytesOf = (clients: readonly VirtualClient[]) =>
+  clients.reduce((sum, { link }) => sum + link.receivedBytes, 0);
+
+/** What one call costs, in writes. */
+function writesIn(clients: readonly VirtualClient[], call: () => void): number {
+  const before = writesOf(clients);
+  call();
+  return writesOf(clients) - before;
+}
+
+describe("one turn of the event loop", () => {
+  test("answers 256 of those who wait for a tick, and the next turn is due at once", () => {
+    const server = new VirtualServer(ROOMY);
+    const clients = holders(server, 600);
+    server.join({ name: "news" });
+    const turns: number[] = [];
+    while (server.heart.nextTickMs <= server.nowMs) turns.push(writesIn(clients, () => server.heart.tick()));
+    expect(turns).toEqual([256, 256, 88]);
+    for (const client of clients) expect(client.lastReply).toEqual(["+news"]);
+  });
+
+  test("does not let a small network wait for a large one", () => {
+    const server = new VirtualServer(ROOMY);
+    const large = holders(server, 600, { network: "large" });
+    const small = holders(server, 3, { network: "small" });
+    server.join({ name: "one", network: "large" });
+    server.join({ name: "two", network: "small" });
+    server.heart.tick();
+    for (const client of small) expect(client.lastReply).toEqual(["+two"]);
+    expect(large.filter((client) => client.lastReply?.[0] === "+one").length).toBeLessThan(256);
+    server.settle();
+    for (const client of large) expect(client.lastReply).toEqual(["+one"]);
+  });
+
+  test("leaves out who left meanwhile", () => {
+    const server = new VirtualServer(ROOMY);
+    const clients = holders(server, 300);
+    server.join({ name: "news" });
+    server.heart.tick();
+    const leaver = clients.at(-1);
+    const before = leaver?.link.writes.length;
+    leaver?.close();
+    server.settle();
+    expect(leaver?.link.writes.length).toBe(before);
+    expect(clients[298]?.lastReply).toEqual(["+news"]);
+  });
+
+  test("writes 2 MiB of long replies, and one slice more", () => {
+    const server = new VirtualServer(ROOMY);
+    for (let i = 0; i < 100; i++) server.join({ bulkBytes: 2_000 });
+    const newcomers = Array.from({ length: 50 }, () => server.join({ watch: true }));
+    server.settle();
+    const before = bytesOf(newcomers);
+    for (const client of newcomers) client.beat();
+    const first = bytesOf(newcomers) - before;
+    expect(first).toBeGreaterThanOrEqual(2 * 1_024 * 1_024);
+    expect(first).toBeLessThan(2 * 1_024 * 1_024 + 32_768);
+    expect(newcomers[49]?.replies).toEqual([]);
+    const turn = bytesOf(newcomers);
+    server.heart.tick();
+    expect(bytesOf(newcomers) - turn).toBeLessThan(2 * 1_024 * 1_024 + 32_768);
+    server.settle();
+    for (const client of newcomers) expect(client.lastReply).toHaveLength(100);
+  });
+
+  test("says goodbye to 128, and then to the others", () => {
+    const server = new VirtualServer(ROOMY);
+    const clients = Array.from({ length: 300 }, () => server.join({}));
+    server.heart.stop();
+    const told = () => clients.filter(({ rejected }) => rejected).length;
+    expect(told()).toBe(128);
+    server.heart.tick();
+    expect(told()).toBe(256);
+    server.heart.tick();
+    expect(told()).toBe(300);
+    for (const { rejected } of clients) expect(rejected?.message).toMatch(/^shutdown: /);
+  });
+
+  test("drops 128 whose deadline has come, and then the others", () => {
+    const server = new VirtualServer(ROOMY);
+    const clients = Array.from({ length: 300 }, () => server.connect());
+    server.nowMs += 10_100;
+    server.heart.turn();
+    const dropped = () => clients.filter(({ rejected }) => rejected).length;
+    expect(dropped()).toBe(128);
+    server.settle();
+    expect(dropped()).toBe(300);
+  });
+});
