@@ -4,6 +4,7 @@ import {
   encodeUdp,
   encodeUtf8,
   HISTORY_BYTES,
+  HISTORY_MS,
   METHOD,
 } from "@lekt/protocol";
 import type { PipeProfile, Random } from "@lekt/testkit";
@@ -109,8 +110,10 @@ function optionsOf(random: Random, isCrowd: boolean): Scenario["options"] {
     heartbeatIntervalMs,
     setupTimeoutMs: random.pick([2_000, 5_000, 10_000]),
     // With less than an interval everybody who asks only so often would fall behind at every change.
-    historyMs: random.oneIn(3) ? random.pick([2, 4, 10]) * heartbeatIntervalMs : 600_000,
-    // A crowd whose changes do not fit into the past would fall behind and come back for ever.
+    historyMs: random.oneIn(3)
+      ? random.pick([2, 4, 10]) * heartbeatIntervalMs * (isCrowd ? 20 : 1)
+      : HISTORY_MS,
+    // A crowd whose roster takes longer to read, or whose changes are more, than the past would come back for ever.
     historyBytes: random.oneIn(3)
       ? random.pick([32_768, 65_536, 200_000]) * (isCrowd ? 32 : 1)
       : HISTORY_BYTES,
