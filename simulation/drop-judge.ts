@@ -105,7 +105,7 @@ function judgeTimeout(
     // Readers with sessions and without share it (spec/limits.md).
     const isMuch = 4 * bytes >= Math.max(historyBytes / 2, LARGEST_BLOCK_BYTES) - LARGEST_BLOCK_BYTES;
     // Where a client behind a shared address leaves, all the others there are listed again (spec 5.8): 64 of 2 KiB.
-    const isListedAgain = !visit.person.offers.has(METHOD.session) && historyBytes < 512 * 1_024;
+    const isListedAgain = !visit.person.offers.has(METHOD.session) && historyBytes < 2 * 1_024 * 1_024;
     if (!isOld && !isMuch && !isListedAgain) unjust(`${bytes} bytes behind`);
   } else unjust("no such time is known");
 }

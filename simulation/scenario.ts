@@ -110,10 +110,10 @@ function optionsOf(random: Random, isCrowd: boolean): Scenario["options"] {
     setupTimeoutMs: random.pick([2_000, 5_000, 10_000]),
     // With less than an interval everybody who asks only so often would fall behind at every change.
     // A crowd's roster takes longer to read over a bad line.
-    historyMs: random.oneIn(3) ? random.pick(isCrowd ? [30, 60] : [2, 4, 10]) * heartbeatIntervalMs : 600_000,
+    historyMs: random.oneIn(3) ? random.pick(isCrowd ? [30, 60] : [4, 6, 10]) * heartbeatIntervalMs : 600_000,
     // A crowd whose changes do not fit into the past would fall behind and come back for ever.
     historyBytes: random.oneIn(3)
-      ? random.pick([32_768, 65_536, 200_000]) * (isCrowd ? 32 : 1)
+      ? random.pick([200_000, 400_000, 1_000_000]) * (isCrowd ? 32 : 1)
       : HISTORY_BYTES,
     defaultNetwork: !random.oneIn(12),
   };

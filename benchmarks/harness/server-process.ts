@@ -9,7 +9,7 @@ import { loadRival } from "./load-rival.ts";
 import type { Rival, ServerAddress, ServerProgram } from "./rival.ts";
 
 const HOST = "127.0.0.1";
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 /** A rival's server in a process of its own, and what that costs. */
 export class ServerProcess {
