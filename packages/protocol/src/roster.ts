@@ -140,6 +140,8 @@ export class Roster {
     this.#departed = [];
     this.#changed.clear();
     this.#trim(nowMs);
+    this.#plain?.dropSnapshotOfACrowd(this.#size);
+    this.#sessions?.dropSnapshotOfACrowd(this.#size);
   }
 
   /** Everybody who has been announced, for newcomers among an edition's readers. */

@@ -353,6 +353,21 @@ describe("snapshot", () => {
     expect(snapshot.bytes).toBe(26 + 36 + 8);
   });
 
+  test("of a crowd is forgotten when more than half of it has left", () => {
+    const members = Array.from({ length: 10 }, (_, ip) => member(ip + 1, 1_000));
+    const roster = rosterOf(members);
+    const snapshot = roster.snapshotNow(UNIX);
+    const leave = (count: number) => {
+      for (const leaver of members.splice(0, count)) roster.remove(leaver, NOW_MS);
+      roster.tick(NOW_MS, UNIX);
+    };
+    leave(5);
+    expect(roster.snapshotNow(UNIX)).toBe(snapshot);
+    leave(1);
+    expect(roster.snapshotNow(UNIX)).not.toBe(snapshot);
+    expect(roster.snapshotNow(UNIX).clients).toBe(4);
+  });
+
   test("is renewed when it is older than a minute", () => {
     const roster = rosterOf([member(1)]);
     const snapshot = roster.snapshotNow(UNIX);
