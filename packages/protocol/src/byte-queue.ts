@@ -30,12 +30,7 @@ export class ByteQueue {
     }
     const needed = waiting + chunk.length;
     if (!this.#owned || this.#end + chunk.length > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(64, needed * 2));
-      larger.set(this.bytes.subarray(this.start, this.#end));
-      this.bytes = larger;
-      this.start = 0;
-      this.#end = waiting;
-      this.#owned = true;
+      this.#moveTo(new Uint8Array(Math.max(64, needed * 2)));
     }
     this.bytes.set(chunk, this.#end);
     this.#end += chunk.length;
@@ -52,6 +47,22 @@ export class ByteQueue {
     return copyBytes(this.bytes.subarray(this.start + skip, this.start + skip + count));
   }
 
+  /** Nothing can be decoded for now: a single byte would hold on to the whole chunk that it came in. */
+  trim(): void {
+    const waiting = this.length;
+    if (waiting === 0 || this.bytes.buffer.byteLength <= Math.max(SMALL_BYTES, 4 * waiting)) return;
+    this.#moveTo(new Uint8Array(2 * waiting));
+  }
+
+  #moveTo(buffer: Uint8Array): void {
+    const waiting = this.length;
+    buffer.set(this.bytes.subarray(this.start, this.#end));
+    this.bytes = buffer;
+    this.start = 0;
+    this.#end = waiting;
+    this.#owned = true;
+  }
+
   clear(): void {
     this.bytes = EMPTY;
     this.start = this.#end = 0;
@@ -59,4 +70,6 @@ export class ByteQueue {
   }
 }
 
+/** To move what waits out of a buffer of this size saves nothing. */
+const SMALL_BYTES = 512;
 const EMPTY = new Uint8Array(0);

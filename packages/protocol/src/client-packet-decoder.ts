@@ -48,6 +48,11 @@ export class ClientPacketDecoder {
     return this.#queue.offset;
   }
 
+  /** To be called where `next` has given undefined, and the rest of the packet may take its time. */
+  trim(): void {
+    this.#queue.trim();
+  }
+
   /** Bytes that came and wait for the rest of their packet. */
   get buffered(): number {
     return this.#queue.length;

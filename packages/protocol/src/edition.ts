@@ -77,6 +77,14 @@ export class Edition {
   }
 
   /**
+   * A snapshot of a crowd that has left would stay in memory until somebody comes: no log and no budget bounds it.
+   * @param clients that are there now.
+   */
+  dropSnapshotOfACrowd(clients: number): void {
+    if (this.#snapshot && this.#snapshot.clients > 2 * clients) this.#snapshot = undefined;
+  }
+
+  /**
    * A whole reply, news and end, for a reader at `position`: one buffer, the same for all who stand there.
    * @returns undefined where the reply is better sent in parts: it is long, or its beginning is forgotten.
    */

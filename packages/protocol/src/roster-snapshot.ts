@@ -23,6 +23,7 @@ export class RosterSnapshot {
   /** What the members published at that moment. */
   #objects: Uint8Array[] = [];
   #next = 0;
+  #clients = 0;
   #bytes = 0;
 
   constructor(options: RosterSnapshotOptions) {
@@ -35,7 +36,13 @@ export class RosterSnapshot {
   add(member: RosterMember): void {
     this.#members.push(member);
     this.#objects.push(member.object);
+    this.#clients++;
     this.#bytes += member.encodedBytes(this.#options.withSessions);
+  }
+
+  /** How many it lists. */
+  get clients(): number {
+    return this.#clients;
   }
 
   /** Of its client objects. */

@@ -29,6 +29,8 @@ export class Roster {
   readonly #options: RosterOptions;
   readonly #tickMs: number;
   readonly #gatherMs: number;
+  /** A shared address with more clients waits no longer, so nobody counts further. */
+  readonly #mostCounted: number;
   readonly #byAddress = new Map<number, RosterMember>();
   #size = 0;
   #lastTickMs = Number.NEGATIVE_INFINITY;
@@ -49,6 +51,7 @@ export class Roster {
     this.#options = options;
     this.#tickMs = options.tickMs ?? TICK_MS;
     this.#gatherMs = options.gatherMs ?? SHARED_ADDRESS_GATHER_MS;
+    this.#mostCounted = Math.ceil(this.#gatherMs / GATHER_MS_PER_CLIENT) + 1;
   }
 
   get size(): number {
@@ -111,7 +114,7 @@ export class Roster {
     // Who came and left within one tick was never there.
     if (!member.announced) return;
     if (this.#sessions) this.#departed.push(member);
-    if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip), nowMs);
+    if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip, this.#mostCounted), nowMs);
   }
 
   /** Replaces what a member published (spec 4.10). */
@@ -121,7 +124,7 @@ export class Roster {
     // Who is not announced yet will be with the new object.
     if (!member.announced) return;
     if (this.#sessions) this.#changed.add(member);
-    if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip) - 1, nowMs);
+    if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip, this.#mostCounted) - 1, nowMs);
   }
 
   /** Encodes what changed, once for everybody; to be called when `nextTickMs` has come. */
@@ -137,6 +140,8 @@ export class Roster {
     this.#departed = [];
     this.#changed.clear();
     this.#trim(nowMs);
+    this.#plain?.dropSnapshotOfACrowd(this.#size);
+    this.#sessions?.dropSnapshotOfACrowd(this.#size);
   }
 
   /** Everybody who has been announced, for newcomers among an edition's readers. */
@@ -165,12 +170,12 @@ export class Roster {
     if (!this.#sessions || arrivals.length + this.#departed.length + this.#changed.size === 0) return;
     const gone: Uint8Array[] = [];
     const removed = new Set<number>();
-    const disappear = (member: RosterMember, others: number) => {
-      if (others > 0) gone.push(member.session);
+    const disappear = (member: RosterMember, othersStay: boolean) => {
+      if (othersStay) gone.push(member.session);
       else removed.add(member.ip);
     };
-    for (const member of this.#departed) disappear(member, this.#announcedAt(member.ip));
-    for (const member of this.#changed) disappear(member, this.#announcedAt(member.ip) - 1);
+    for (const member of this.#departed) disappear(member, this.#announcedAt(member.ip, 1) > 0);
+    for (const member of this.#changed) disappear(member, this.#announcedAt(member.ip, 2) > 1);
     const added = [...this.#changed, ...arrivals].map((member) => member.encoded(true));
     this.#sessions.append({ removed: [...removed].map(ipv4Bytes), gone, added }, nowMs, unixSeconds);
   }
@@ -216,9 +221,10 @@ export class Roster {
     return due;
   }
 
-  #announcedAt(ip: number): number {
+  /** Counts no further than `most`: of a crowd behind one address, each would cost as much as all of them. */
+  #announcedAt(ip: number, most: number): number {
     let count = 0;
-    for (const member of this.#at(ip)) if (member.announced) count++;
+    for (const member of this.#at(ip)) if (member.announced && ++count === most) break;
     return count;
   }
 

@@ -154,7 +154,10 @@ export class ServerSession implements ResponseJudge {
           continue;
         }
         const packet = this.#decoder.next();
-        if (!packet) return;
+        if (!packet) {
+          this.#decoder.trim();
+          return;
+        }
         this.#receivePacket(packet, nowMs, latenessMs);
       }
     } catch (error) {

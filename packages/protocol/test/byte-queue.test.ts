@@ -10,6 +10,7 @@ test("holds what was pushed and not consumed, in order", () => {
   const step = fc.oneof(
     fc.record({ push: fc.uint8Array({ maxLength: 100 }) }),
     fc.record({ consume: fc.nat(120) }),
+    fc.constant({ trim: true as const }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
@@ -20,7 +21,8 @@ test("holds what was pushed and not consumed, in order", () => {
         if ("push" in step) {
           queue.push(new Uint8Array(step.push));
           model.push(...step.push);
-        } else {
+        } else if ("trim" in step) queue.trim();
+        else {
           const count = Math.min(step.consume, model.length);
           queue.consume(count);
           model.splice(0, count);
@@ -67,4 +69,20 @@ test("the chunk that was pushed is never written to", () => {
   queue.push(Uint8Array.of(2, 3));
   expect(waitingIn(queue)).toEqual([1, 1, 1, 1, 1, 2, 3]);
   expect([...chunk]).toEqual(new Array(10).fill(1));
+});
+
+test("what waits for its rest does not hold on to the chunk that it came in", () => {
+  const kept = (chunk: number, waiting: number) => {
+    const queue = new ByteQueue();
+    queue.push(new Uint8Array(chunk));
+    queue.consume(chunk - waiting);
+    queue.trim();
+    expect(queue.length).toBe(waiting);
+    return queue.bytes.buffer.byteLength;
+  };
+  expect(kept(65_536, 1)).toBe(2);
+  expect(kept(65_536, 16_383)).toBe(2 * 16_383);
+  expect(kept(65_536, 16_384)).toBe(65_536);
+  expect(kept(512, 1)).toBe(512);
+  expect(kept(513, 1)).toBe(2);
 });

@@ -39,6 +39,40 @@ function said(roster: EditionRoster, position: number): string[] {
   );
 }
 
+describe("a crowd behind one address", () => {
+  /** How many of the crowd are looked at where 10 of them leave, and 10 others change. */
+  function looks(crowd: number, withSessions: boolean): number {
+    let looks = 0;
+    const members = Array.from({ length: crowd }, () => {
+      const one = member(1);
+      let announced = false;
+      Object.defineProperty(one, "announced", {
+        get: () => {
+          looks++;
+          return announced;
+        },
+        set: (value: boolean) => {
+          announced = value;
+        },
+      });
+      return one;
+    });
+    const roster = new EditionRoster({}, withSessions);
+    for (const one of members) roster.add(one);
+    roster.tick(NOW_MS - 10_000, UNIX - 10);
+    looks = 0;
+    for (const one of members.slice(0, 10)) roster.remove(one, NOW_MS);
+    for (const one of members.slice(10, 20)) roster.change(one, member(1, 5).object, NOW_MS);
+    if (withSessions) roster.tick(NOW_MS, UNIX);
+    return looks;
+  }
+
+  test("is not looked through for each one that leaves or changes", () => {
+    for (const withSessions of [false, true])
+      expect(looks(2_000, withSessions)).toBe(looks(200, withSessions));
+  });
+});
+
 describe("when a tick is due", () => {
   test("never where nothing changed", () => {
     expect(new EditionRoster().nextTickMs).toBe(Number.POSITIVE_INFINITY);
@@ -317,6 +351,21 @@ describe("snapshot", () => {
     expect(roster.snapshotNow(UNIX + 1)).toBe(snapshot);
     expect(snapshot.position).toBe(roster.log.end);
     expect(snapshot.bytes).toBe(26 + 36 + 8);
+  });
+
+  test("of a crowd is forgotten when more than half of it has left", () => {
+    const members = Array.from({ length: 10 }, (_, ip) => member(ip + 1, 1_000));
+    const roster = rosterOf(members);
+    const snapshot = roster.snapshotNow(UNIX);
+    const leave = (count: number) => {
+      for (const leaver of members.splice(0, count)) roster.remove(leaver, NOW_MS);
+      roster.tick(NOW_MS, UNIX);
+    };
+    leave(5);
+    expect(roster.snapshotNow(UNIX)).toBe(snapshot);
+    leave(1);
+    expect(roster.snapshotNow(UNIX)).not.toBe(snapshot);
+    expect(roster.snapshotNow(UNIX).clients).toBe(4);
   });
 
   test("is renewed when it is older than a minute", () => {

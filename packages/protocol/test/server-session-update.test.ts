@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { ByteQueue } from "../src/byte-queue.ts";
+import { concatBytes } from "../src/bytes.ts";
 import { METHOD } from "../src/method-list.ts";
 import { type ClientObject, decodeClientObject } from "../src/packets/client-object.ts";
 import { encodeResponse } from "../src/packets/response.ts";
@@ -155,4 +157,15 @@ test("what resume, update and session say is private: nobody is shown it", () =>
   expect(visit.introduction).toMatchObject({ wantsSessions: true, resumeToken: token });
   visit.answer(METHOD.name, encodeUtf8("ann"));
   expect(updatesOf(visit)[0]?.methods.map(({ index }) => index)).toEqual([METHOD.name]);
+});
+
+test("a client that sends much, and then one byte of the next packet, costs the server no more than that byte", () => {
+  const visit = updater([[PRIVATE_USE, NOTHING]]);
+  const update = encodeResponse(PRIVATE_USE, new Uint8Array(2_000));
+  const trim = vi.spyOn(ByteQueue.prototype, "trim");
+  visit.receive(concatBytes([...Array.from({ length: 30 }, () => update), update.subarray(0, 1)]));
+  expect(visit.rejection).toBeUndefined();
+  const [queue] = trim.mock.contexts as [ByteQueue];
+  expect(queue.bytes.buffer.byteLength).toBe(2);
+  trim.mockRestore();
 });

@@ -161,6 +161,7 @@ class TcpServer implements LektServer {
     this.#readClock();
     const stopped = this.#stopListening();
     this.#heart.stop();
+    this.#schedule();
     await stopped;
   }
 

@@ -186,18 +186,19 @@ export class Rendezvous {
   /** Answers those who are due, so many in a turn, a few of each network after the other. */
   #answer(): void {
     let left = ANSWERS_PER_TURN;
-    while (left > 0 && this.#answering.size > 0) {
-      for (const network of this.#answering) {
-        let ofThisNetwork = Math.min(left, ANSWERS_IN_A_ROW);
-        for (const visitor of network.due) {
-          if (ofThisNetwork === 0) break;
-          ofThisNetwork--;
-          left--;
-          network.due.delete(visitor);
-          this.#replies.serve(visitor, true);
-        }
-        if (network.due.size === 0) this.#answering.delete(network);
+    for (const network of this.#answering) {
+      if (left === 0) return;
+      let ofThisNetwork = Math.min(left, ANSWERS_IN_A_ROW);
+      for (const visitor of network.due) {
+        if (ofThisNetwork === 0) break;
+        ofThisNetwork--;
+        left--;
+        network.due.delete(visitor);
+        this.#replies.serve(visitor, true);
       }
+      // Behind the others, of whom some may not have had their turn yet; this loop comes back to it.
+      this.#answering.delete(network);
+      if (network.due.size > 0) this.#answering.add(network);
     }
   }
 

@@ -55,18 +55,21 @@ export class ReplyWriter {
 
   /**
    * Answers what is pending: now, at the next tick where a change waits for it, or when the hold ends.
-   * @param ticked the network has just ticked: what changes while its readers are answered is for their next reply.
+   * @param ticked it waited for a tick, and that was: what changes while all who did are answered is for the next reply.
    */
   serve(visitor: Visitor, ticked = false): void {
     const { session, network, edition } = visitor;
     if (!network || !edition) return;
     const nowMs = this.#surroundings.nowMs();
+    let isForTick = ticked;
     while (session.pendingReplies > 0 && !visitor.blocked && !visitor.reply) {
       const { roster } = network;
-      if (!ticked && roster.hasNewsAt(nowMs, edition.withSessions)) {
+      if (!isForTick && roster.hasNewsAt(nowMs, edition.withSessions)) {
         network.waiting.add(visitor);
         return;
       }
+      // A further heartbeat may have come since, and is owed what changed before it (spec 5.4.2).
+      isForTick = false;
       const hasNews = visitor.position !== edition.log.end;
       if (!session.replyDue(nowMs, hasNews)) {
         network.waiting.add(visitor);
@@ -74,6 +77,7 @@ export class ReplyWriter {
         return;
       }
       network.waiting.delete(visitor);
+      network.due.delete(visitor);
       this.#reply(visitor, network, edition, hasNews);
     }
   }

@@ -54,6 +54,36 @@ describe("one turn of the event loop", () => {
     for (const client of large) expect(client.lastReply).toEqual(["+one"]);
   });
 
+  test("does not let a small network wait for many large ones either", () => {
+    const server = new VirtualServer(ROOMY);
+    const names = Array.from({ length: 8 }, (_, i) => `large ${i}`);
+    const large = names.flatMap((network) => holders(server, 65, { network }));
+    const small = holders(server, 1, { network: "small" });
+    for (const network of [...names, "small"]) server.join({ name: "news", network });
+    const turns: number[] = [];
+    while (small[0]?.lastReply?.length === 0) turns.push(writesIn(large, () => server.heart.tick()));
+    expect(turns).toEqual([256, 255]);
+  });
+
+  test("answers a heartbeat that comes between the tick and its answer with what changed before it (spec 5.4.2)", () => {
+    const server = new VirtualServer(ROOMY);
+    const clients = Array.from({ length: 300 }, () => server.join({ watch: true }));
+    server.join({ name: "first" });
+    for (const client of clients) client.beat();
+    server.heart.tick();
+    const last = clients.at(-1) as VirtualClient;
+    const previous = clients.at(-2) as VirtualClient;
+    // Nothing has changed since the tick: it need not wait for its turn.
+    previous.beat();
+    expect(previous.replies).toEqual([["+first"], []]);
+    expect(last.replies).toEqual([]);
+    server.join({ name: "second" });
+    for (const client of [previous, last]) client.beat();
+    server.settle();
+    expect(previous.replies).toEqual([["+first"], [], ["+second"]]);
+    expect(last.replies).toEqual([["+first"], ["+second"]]);
+  });
+
   test("leaves out who left meanwhile", () => {
     const server = new VirtualServer(ROOMY);
     const clients = holders(server, 300);
