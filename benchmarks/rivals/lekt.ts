@@ -76,11 +76,14 @@ class LektClient implements Connection {
   #read(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
+    // All answers of the setup go out as one.
+    this.#socket.cork();
     for (;;) {
       const length = this.#setup ? this.#setupPacket(bytes, at) : this.#piece(bytes, at);
       if (length === 0) break;
       at += length;
     }
+    this.#socket.uncork();
     this.#rest = bytes.subarray(at);
   }
 
