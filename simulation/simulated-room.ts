@@ -353,6 +353,7 @@ export class SimulatedRoom {
         toldAddress: this.#you?.address,
         toldSession: this.#you?.session,
         localAddress: this.settings.localAddress,
+        hasSession: (session) => this.#view.hasSession(session),
       });
     }
     this.#peers.reported(this.#list.apply(changes, this.#own, first), this.#roster);

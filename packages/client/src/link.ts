@@ -174,6 +174,7 @@ export class Link {
             toldAddress: facts?.you?.address,
             toldSession: facts?.you?.session,
             localAddress,
+            hasSession: (session) => this.#view.hasSession(session),
           });
         this.#hooks.onChanges(changes, own, first);
       },

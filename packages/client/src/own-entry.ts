@@ -1,6 +1,7 @@
 import {
   type ClientObject,
   equalBytes,
+  fromHex,
   isPublished,
   METHOD,
   type MethodInfo,
@@ -22,6 +23,8 @@ export interface OwnFacts {
   readonly toldSession: string | undefined;
   /** The address of this end of the connection. */
   readonly localAddress: string | undefined;
+  /** Whether the roster has a client with this session. */
+  readonly hasSession?: (session: Uint8Array) => boolean;
 }
 
 /** Distinct objects in a roster, by their key. */
@@ -36,10 +39,13 @@ export class OwnEntry {
   readonly #identity: Uint8Array | undefined;
   readonly #told: RosterAddress | undefined;
   readonly #local: RosterAddress | undefined;
-  readonly #session: string | undefined;
+  readonly #hasSession: OwnFacts["hasSession"];
+  /** The session that the server told, 16 hex digits. */
+  readonly session: string | undefined;
 
-  constructor({ offers, asked, toldAddress, toldSession, localAddress }: OwnFacts) {
-    this.#session = toldSession;
+  constructor({ offers, asked, toldAddress, toldSession, localAddress, hasSession }: OwnFacts) {
+    this.session = toldSession;
+    this.#hasSession = hasSession;
     this.#methods = asked
       .filter(isPublished)
       .map((index) => ({ index, payload: offers.get(index) as Uint8Array }))
@@ -52,7 +58,13 @@ export class OwnEntry {
   /** Whether the object is this connection's; false also where that cannot be told. */
   has(object: ClientObject): boolean {
     const session = payloadOf(object, METHOD.session);
-    return session !== undefined && toHex(session) === this.#session;
+    return session !== undefined && toHex(session) === this.session;
+  }
+
+  /** Whether the connection with this session is gone; false also where that cannot be told. */
+  isGone(session: string | undefined): boolean {
+    const bytes = session === undefined ? undefined : fromHex(session);
+    return bytes !== undefined && this.#hasSession?.(bytes) === false;
   }
 
   /**

@@ -28,8 +28,9 @@ export class PeerList {
   #nextId = 1;
   #ownKey: string | undefined;
   #self: Peer | undefined;
-  /** Own entries of earlier connections that are still about: they are nobody else. */
-  readonly #formerKeys = new Set<string>();
+  #ownSession: string | undefined;
+  /** Own entries of earlier connections that are still about: they are nobody else. The sessions of these, where known. */
+  readonly #formerKeys = new Map<string, string | undefined>();
 
   /** In the order in which they came; the same array until something changes. */
   get peers(): readonly Peer[] {
@@ -61,6 +62,7 @@ export class PeerList {
       this.#count(type, entry);
     }
     this.#findSelf(own, first, arrived, touched);
+    this.#forgetFormer(own, touched);
     for (const key of touched) this.#reconcile(key, events);
     if (events.length > 0) this.#cached = undefined;
     return events;
@@ -129,11 +131,24 @@ export class PeerList {
     const found = own?.find(this.#liveObjects(), before);
     const after = found !== undefined && (first || arrived.has(found)) ? found : undefined;
     if (after !== before) {
-      if (first && before !== undefined && this.#isAbout(before)) this.#formerKeys.add(before);
+      if (first && before !== undefined && this.#isAbout(before)) {
+        this.#formerKeys.set(before, this.#ownSession);
+      }
       for (const key of [before, after]) if (key !== undefined) touched.add(key);
     }
     if (after !== undefined) this.#formerKeys.delete(after);
+    if (first) this.#ownSession = own?.session;
     this.#setSelf(after);
+  }
+
+  /** Who is like an earlier connection that is gone is somebody else. */
+  #forgetFormer(own: OwnEntry | undefined, touched: Set<string>): void {
+    for (const [key, session] of this.#formerKeys) {
+      const isStale = (this.#tallies.get(key)?.stale ?? 0) > 0;
+      if (isStale || !own?.isGone(session)) continue;
+      this.#formerKeys.delete(key);
+      touched.add(key);
+    }
   }
 
   #setSelf(key: string | undefined): void {

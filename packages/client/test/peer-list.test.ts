@@ -6,7 +6,11 @@ import { PeerList } from "../src/peer-list.ts";
 import { clientObject, named } from "./roster-objects.ts";
 
 const ME = Uint8Array.of(77);
-const me = (ip: string) => clientObject(ip, { [METHOD.name]: ME });
+const me = (ip: string, session?: number) =>
+  clientObject(ip, {
+    [METHOD.name]: ME,
+    ...(session !== undefined && { [METHOD.session]: new Uint8Array(8).fill(session) }),
+  });
 
 /** A list behind a real roster view. */
 class Subject {
@@ -14,12 +18,17 @@ class Subject {
   readonly #view = new RosterView({ staleGraceMs: 100 });
   #own: OwnEntry | undefined;
 
-  /** A new connection whose first reply brings this roster; the server says that the client has this address. */
-  connect(toldAddress: string | undefined, roster: readonly ClientObject[]) {
+  /**
+   * A new connection whose first reply brings this roster; the server says that the client has this address and,
+   * where it is given, this session.
+   */
+  connect(toldAddress: string | undefined, roster: readonly ClientObject[], session?: number) {
     const offers = new Map([[METHOD.name, ME]]);
     const asked = [METHOD.name];
+    const toldSession = session === undefined ? undefined : `0${session}`.repeat(8);
+    const hasSession = (bytes: Uint8Array) => this.#view.hasSession(bytes);
     this.#own = toldAddress
-      ? new OwnEntry({ offers, asked, toldAddress, toldSession: undefined, localAddress: undefined })
+      ? new OwnEntry({ offers, asked, toldAddress, toldSession, localAddress: undefined, hasSession })
       : undefined;
     this.#view.startOver();
     for (const object of roster) this.#view.added(object);
@@ -161,6 +170,23 @@ describe("after a reconnect", () => {
     expect(subject.connect(B, [named("x"), me(A), me(B)])).toEqual([]);
     expect(subject.reply([A], [named("x")])).toEqual([]);
     expect(subject.reply([], [me(A)])).toEqual([`joined M@${A}`]);
+  });
+
+  test("from another address, with a twin at the old one that came meanwhile: sessions tell that it is somebody", () => {
+    const subject = new Subject();
+    subject.connect(A, [me(A, 1)], 1);
+    expect(subject.connect(B, [me(A, 2), me(B, 3)], 3)).toEqual([`joined M@${A}`]);
+    expect(subject.list.self).toMatchObject({ ip: B });
+    expect(subject.reply([A], [])).toEqual([`left M@${A}`]);
+  });
+
+  test("from another address, with a twin in place of the old connection, which the server has missed at last", () => {
+    const subject = new Subject();
+    subject.connect(A, [me(A, 1)], 1);
+    expect(subject.connect(B, [me(A, 1), me(B, 2)], 2)).toEqual([]);
+    expect(subject.names).toEqual([]);
+    expect(subject.reply([A], [me(A, 3)])).toEqual([`joined M@${A}`]);
+    expect(subject.names).toEqual([`M@${A}`]);
   });
 
   test("from another address, with a twin at the old one", () => {

@@ -89,6 +89,14 @@ export class RosterView {
     for (const entries of this.#stale.values()) yield* entries;
   }
 
+  /** Whether the client with this session is in the roster, stale ones not counted (spec 5.8). */
+  hasSession(session: Uint8Array): boolean {
+    const key = byteKey(session);
+    const ip = this.#addressOfSession.get(key);
+    const there = ip === undefined ? undefined : this.#byAddress.get(ip);
+    return there?.some((entry) => entry.session === key) ?? false;
+  }
+
   /** A new connection: its first reply brings the whole roster (spec 5.3). An unfinished reply is forgotten (spec 5.4). */
   startOver(): void {
     this.#staged.clear();
