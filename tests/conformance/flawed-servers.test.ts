@@ -3,6 +3,7 @@ import { createServer } from "@lekt/server";
 import { beforeAll, expect, test } from "vitest";
 import { FlawedLine } from "./flawed-line.ts";
 import { SERVER_FLAWS, type ServerFlaw } from "./server-flaws.ts";
+import { ONE_AFTER_THE_OTHER } from "./server-mutations.ts";
 
 const HEARTBEAT_MS = 1_500;
 const SETUP_MS = 3_000;
@@ -59,6 +60,13 @@ test("each check of a server is failed by a server that is wrong", () => {
 test("through a line without a flaw everything holds", async () => {
   const ids = SERVER_CHECKS.map(({ id }) => id).filter((id) => !SEEN_THROUGH_A_LINE.includes(id));
   const results = await withServer({}, (url) => resultsOf(url, ids, 10_000));
+  expect(results.filter(({ status }) => status !== "holds")).toEqual([]);
+  expect(results.length).toBe(ids.length);
+});
+
+test("nothing is skipped where a server asks for one method after the other", async () => {
+  const ids = ["payload-name", "hold-first", "server-word", "session", "update", "resume", "watch"];
+  const results = await withServer({ mutation: ONE_AFTER_THE_OTHER }, (url) => resultsOf(url, ids, 10_000));
   expect(results.filter(({ status }) => status !== "holds")).toEqual([]);
   expect(results.length).toBe(ids.length);
 });
