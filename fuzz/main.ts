@@ -38,6 +38,8 @@ async function fuzz(options: FuzzOptions): Promise<boolean> {
       report.progress(soFar);
       process.send?.(soFar.map((one) => `${one.target} ${one.executions}`).join(", "));
       await Promise.all(kept);
+      // Events of the process are seen between two turns: that the parent has ended, that nobody reads any more.
+      await new Promise(setImmediate);
     },
   });
   await Promise.all(kept);

@@ -19,7 +19,11 @@ async function runSeeds(
   onOutcome: (outcome: Outcome) => void,
 ): Promise<void> {
   const options = trace ? { trace: (line: string) => output.write(`${line}\n`) } : {};
-  for (const seed of seeds) onOutcome(await simulate(seed, options));
+  for (const seed of seeds) {
+    onOutcome(await simulate(seed, options));
+    // Events of the process are seen between two seeds: that the parent has ended, that nobody reads any more.
+    await new Promise(setImmediate);
+  }
 }
 
 async function main(args: readonly string[]): Promise<boolean> {

@@ -16,6 +16,9 @@ export interface Script {
 /** Runs it with the arguments of this process. Exit codes: 0 all is well, 1 it is not, 2 wrong usage. */
 export async function runScript({ command, usage, main }: Script): Promise<void> {
   endQuietlyOnBrokenPipe();
+  // A job whose parent was ended has nobody to work for.
+  const orphaned = () => process.exit(1);
+  process.once("disconnect", orphaned);
   const args = process.argv.slice(2);
   try {
     if (args.includes("--help")) process.stdout.write(`${usage}\n`);
@@ -29,6 +32,7 @@ export async function runScript({ command, usage, main }: Script): Promise<void>
       process.exitCode = 1;
     }
   } finally {
+    process.off("disconnect", orphaned);
     if (process.connected) process.disconnect();
   }
 }

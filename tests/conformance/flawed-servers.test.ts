@@ -73,6 +73,9 @@ test("nothing is skipped where a server asks for one method after the other", as
 
 const outcomes = new Map<string, readonly CheckResult[]>();
 
+/** Dozens of peers on a machine that is busy with other tests. */
+const HOOK_TIMEOUT_MS = 120_000;
+
 // All at once: they wait for most of the time.
 beforeAll(async () => {
   await Promise.all(
@@ -80,7 +83,7 @@ beforeAll(async () => {
       outcomes.set(name, await withServer(flaw, (url) => resultsOf(url, fails, 1_000, flaw.options)));
     }),
   );
-});
+}, HOOK_TIMEOUT_MS);
 
 test.each(Object.entries(SERVER_FLAWS))("a server that %s", (name, { fails }) => {
   const results = outcomes.get(name) ?? [];
