@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { BadOption, wholeNumber } from "../tools/script.ts";
 import { ENTRANTS, type Entrant } from "./rivals/registry.ts";
 
 export interface BenchOptions {
@@ -9,9 +10,8 @@ export interface BenchOptions {
   readonly loadProcesses: number;
   /** Where the figures go as JSON; "-" is the standard output. */
   readonly json: string | undefined;
-  /** Where RESULTS.md and results.svg go. */
+  /** Where results.md and results.svg go. */
   readonly out: string | undefined;
-  readonly help: boolean;
 }
 
 const SIZES = [250, 500, 1_000, 2_000, 4_000];
@@ -39,7 +39,7 @@ Examples:
 
 Exit codes: 0 all ran, or were too slow, which the tables say; 1 somebody learned something wrong; 2 wrong usage.`;
 
-/** @throws TypeError where the command line cannot be understood. */
+/** @throws BadOption, or what parseArgs throws, where the command line cannot be understood. */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -51,30 +51,22 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
       load: { type: "string", default: "1" },
       json: { type: "string" },
       out: { type: "string" },
-      help: { type: "boolean", default: false },
     },
   });
-  const { quick, only, sizes, repeats, load, json, out, help } = values;
+  const { quick, only, sizes, repeats, load, json, out } = values;
   return {
     quick,
     entrants: only === undefined ? ENTRANTS : only.split(",").map(entrantOf),
-    sizes: sizes?.split(",").map((text) => count("--sizes", text, 2)) ?? (quick ? QUICK_SIZES : SIZES),
-    repeats: count("--repeats", repeats, 1),
-    loadProcesses: count("--load", load, 1),
+    sizes: sizes?.split(",").map((text) => wholeNumber("--sizes", text, 2)) ?? (quick ? QUICK_SIZES : SIZES),
+    repeats: wholeNumber("--repeats", repeats, 1),
+    loadProcesses: wholeNumber("--load", load, 1),
     json,
     out,
-    help,
   };
 }
 
 function entrantOf(name: string): Entrant {
   const entrant = ENTRANTS.find(({ rival }) => rival.name === name);
-  if (!entrant) throw new TypeError(`there is no rival ${name}; --help names them`);
+  if (!entrant) throw new BadOption(`there is no rival ${name}; --help names them`);
   return entrant;
-}
-
-function count(flag: string, text: string, min: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < min) throw new TypeError(`${flag} ${text} is no number from ${min} up`);
-  return value;
 }

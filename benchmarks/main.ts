@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { runScript } from "../tools/script.ts";
 import { type BenchOptions, parseBenchOptions, USAGE } from "./bench-options.ts";
 import { type Plan, type Result, runMatrix } from "./harness/matrix.ts";
 import { plot } from "./report/plot.ts";
@@ -52,7 +53,8 @@ function lineOf({ outcome }: Result): string {
   }
 }
 
-async function bench(options: BenchOptions): Promise<boolean> {
+async function bench(args: readonly string[]): Promise<boolean> {
+  const options = parseBenchOptions(args);
   const line = new ProgressLine(process.stderr);
   let current = "";
   const results = await runMatrix(options.entrants, planOf(options), {
@@ -83,12 +85,4 @@ async function bench(options: BenchOptions): Promise<boolean> {
   return results.every(({ outcome }) => outcome.kind !== "wrong");
 }
 
-try {
-  const options = parseBenchOptions(process.argv.slice(2));
-  if (options.help) process.stdout.write(`${USAGE}\n`);
-  else process.exitCode = (await bench(options)) ? 0 : 1;
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  if (error instanceof TypeError) process.stderr.write("npm run bench -- --help tells how it is used.\n");
-  process.exitCode = error instanceof TypeError ? 2 : 1;
-}
+await runScript({ command: "npm run bench", usage: USAGE, main: bench });

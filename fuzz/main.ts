@@ -1,4 +1,5 @@
 /** Fuzzes the protocol: see fuzz/README.md. Coverage has to start before what is fuzzed is loaded. */
+import { BadOption, runScript } from "../tools/script.ts";
 import { BlockCoverage } from "./engine/block-coverage.ts";
 import { runJobs } from "./engine/fuzz-jobs.ts";
 import { type FuzzOptions, parseFuzzOptions, USAGE } from "./engine/fuzz-options.ts";
@@ -14,7 +15,7 @@ async function fuzz(options: FuzzOptions): Promise<boolean> {
   const { FuzzReport } = await import("./engine/fuzz-report.ts");
   const { target, seed } = options;
   const targets = TARGETS.filter(({ name }) => target === undefined || name === target);
-  if (targets.length === 0) throw new TypeError(`there is no target ${target}; --list names them`);
+  if (targets.length === 0) throw new BadOption(`there is no target ${target}; --list names them`);
   const { stdout } = process;
   const output = { write: (text: string) => void stdout.write(text), isTerminal: stdout.isTTY };
   const report = new FuzzReport(output, options.json);
@@ -37,6 +38,8 @@ async function fuzz(options: FuzzOptions): Promise<boolean> {
       report.progress(soFar);
       process.send?.(soFar.map((one) => `${one.target} ${one.executions}`).join(", "));
       await Promise.all(kept);
+      // Events of the process are seen between two turns: that the parent has ended, that nobody reads any more.
+      await new Promise(setImmediate);
     },
   });
   await Promise.all(kept);
@@ -47,16 +50,18 @@ async function fuzz(options: FuzzOptions): Promise<boolean> {
 async function replay(file: string): Promise<boolean> {
   const { readCrash } = await import("./engine/crash-file.ts");
   const { TARGETS } = await import("./targets/registry.ts");
-  const crash = await readCrash(file);
+  const crash = await readCrash(file).catch((error: unknown) => {
+    throw new BadOption(`${file} cannot be replayed: ${error instanceof Error ? error.message : error}`);
+  });
   const target = TARGETS.find(({ name }) => name === crash.target);
-  if (!target) throw new TypeError(`there is no target ${crash.target}`);
+  if (!target) throw new BadOption(`${file} cannot be replayed: there is no target ${crash.target}`);
   target.run(crash.input, () => {});
   process.stdout.write(`${file}: ${target.name} holds\n`);
   return true;
 }
 
-async function main(): Promise<boolean> {
-  const options = parseFuzzOptions(process.argv.slice(2));
+async function main(args: readonly string[]): Promise<boolean> {
+  const options = parseFuzzOptions(args);
   if (options.replay !== undefined) return replay(options.replay);
   if (options.list) {
     const { TARGETS } = await import("./targets/registry.ts");
@@ -67,12 +72,4 @@ async function main(): Promise<boolean> {
   return runJobs(new URL(import.meta.url), options);
 }
 
-try {
-  process.exitCode = (await main()) ? 0 : 1;
-} catch (error) {
-  if (error instanceof TypeError && "code" in error) process.stderr.write(`${error.message}\n${USAGE}\n`);
-  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exitCode = 1;
-} finally {
-  if (process.connected) process.disconnect();
-}
+await runScript({ command: "npm run fuzz", usage: USAGE, main });

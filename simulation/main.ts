@@ -1,8 +1,9 @@
 /** Simulates server and clients under a virtual clock: see simulation/README.md. */
+import { runScript } from "../tools/script.ts";
 import { keptSeeds } from "./kept-seeds.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 import { jobNumber, runJobs } from "./simulation-jobs.ts";
-import { BadOption, parseSimulationOptions, type SimulationOptions, USAGE } from "./simulation-options.ts";
+import { parseSimulationOptions, type SimulationOptions, USAGE } from "./simulation-options.ts";
 import { SimulationReport } from "./simulation-report.ts";
 
 const { stdout } = process;
@@ -18,11 +19,15 @@ async function runSeeds(
   onOutcome: (outcome: Outcome) => void,
 ): Promise<void> {
   const options = trace ? { trace: (line: string) => output.write(`${line}\n`) } : {};
-  for (const seed of seeds) onOutcome(await simulate(seed, options));
+  for (const seed of seeds) {
+    onOutcome(await simulate(seed, options));
+    // Events of the process are seen between two seeds: that the parent has ended, that nobody reads any more.
+    await new Promise(setImmediate);
+  }
 }
 
-async function main(): Promise<boolean> {
-  const options = parseSimulationOptions(process.argv.slice(2));
+async function main(args: readonly string[]): Promise<boolean> {
+  const options = parseSimulationOptions(args);
   // Clients meet many errors that are meant to be; nobody reads where they came from.
   Error.stackTraceLimit = 0;
   const job = jobNumber();
@@ -41,14 +46,4 @@ async function main(): Promise<boolean> {
   return ended && report.failed.length === 0;
 }
 
-try {
-  if (process.argv.includes("--help")) stdout.write(`${USAGE}\n`);
-  else process.exitCode = (await main()) ? 0 : 1;
-} catch (error) {
-  const isOption = error instanceof BadOption || (error instanceof TypeError && "code" in error);
-  if (isOption) process.stderr.write(`${error.message}\n${USAGE}\n`);
-  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exitCode = 1;
-} finally {
-  if (process.connected) process.disconnect();
-}
+await runScript({ command: "npm run simulate", usage: USAGE, main });

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { BadOption, wholeNumber } from "../tools/script.ts";
 
 export interface SimulationOptions {
   readonly first: number;
@@ -19,11 +20,17 @@ npm run simulate -- --kept
   --jobs N       in so many processes (default 1)
   --json         lines of JSON instead of text
   --trace        tell what happens, with virtual milliseconds in front
-  --kept         run the seeds of simulation/kept-seeds.json`;
+  --kept         run the seeds of simulation/kept-seeds.json
+
+Examples:
+  npm run simulate -- --seeds 1..1000 --jobs 2
+  npm run simulate -- --seeds 1109 --trace
+
+Exit codes: 0 everything holds; 1 something does not, and the seed is printed; 2 wrong usage.`;
 
 const DEFAULT_SEEDS = "1..100";
 
-/** @throws TypeError where the command line cannot be understood. */
+/** @throws BadOption, or what parseArgs throws, where the command line cannot be understood. */
 export function parseSimulationOptions(args: readonly string[]): SimulationOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -35,20 +42,15 @@ export function parseSimulationOptions(args: readonly string[]): SimulationOptio
       kept: { type: "boolean", default: false },
     },
   });
-  const [, from = "", to = from] = /^([0-9]+)(?:\.\.([0-9]+))?$/.exec(values.seeds) ?? [];
-  const first = wholeNumber(from);
-  const last = wholeNumber(to);
-  const jobs = wholeNumber(values.jobs);
-  if (first === undefined || last === undefined || jobs === undefined || last < first || jobs < 1) {
-    throw new BadOption(`--seeds ${values.seeds} --jobs ${values.jobs} cannot be understood`);
+  const [, from, to = from] = /^([0-9]{1,15})(?:\.\.([0-9]{1,15}))?$/.exec(values.seeds) ?? [];
+  const first = Number(from);
+  const last = Number(to);
+  if (!(first <= last)) {
+    throw new BadOption(
+      `--seeds ${values.seeds} cannot be understood: it is A..B, such as 1..100, or one seed`,
+    );
   }
+  const jobs = wholeNumber("--jobs", values.jobs, 1);
   const { json, trace, kept } = values;
   return { first, last, jobs, json, trace, kept };
-}
-
-/** The command line is at fault. */
-export class BadOption extends TypeError {}
-
-function wholeNumber(text: string): number | undefined {
-  return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -54,13 +54,13 @@ export class SimulationReport {
       return;
     }
     const hours = Math.round(virtualMs / 36_000) / 100;
-    const counts = `${seeds} seeds, ${clients} clients, ${hours} virtual hours, ${steps} steps, ${replies} replies in ${seconds} s`;
+    const counts = `${seeds} ${seeds === 1 ? "seed" : "seeds"}, ${clients} clients, ${hours} virtual hours, ${steps} steps, ${replies} replies in ${seconds} s`;
     this.#text(`${counts}: ${this.#verdict(ended)}\n`);
   }
 
   #verdict(ended: boolean): string {
     const { length } = this.#failed;
-    if (length > 0) return `${length} seeds failed: ${this.#failed.slice(0, SHOWN_SEEDS).join(" ")}`;
+    if (length > 0) return `${length} failed: ${this.#failed.slice(0, SHOWN_SEEDS).join(" ")}`;
     return ended ? "everything holds" : `${this.#seeds - this.#sums.seeds} seeds were not run`;
   }
 

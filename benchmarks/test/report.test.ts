@@ -69,6 +69,6 @@ it("reads the command line, and says what it cannot read", () => {
   expect(options.entrants.map(({ rival }) => rival.name)).toEqual(["lekt", "redis"]);
   expect(options).toMatchObject({ sizes: [20, 40], repeats: 3, quick: false });
   expect(() => parseBenchOptions(["--only", "lekt,carrier-pigeon"])).toThrow("no rival carrier-pigeon");
-  expect(() => parseBenchOptions(["--sizes", "1"])).toThrow("--sizes 1 is no number from 2 up");
+  expect(() => parseBenchOptions(["--sizes", "1"])).toThrow("--sizes 1 is no whole number from 2 up");
   expect(() => parseBenchOptions(["--fast"])).toThrow("--fast");
 });

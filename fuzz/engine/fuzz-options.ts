@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { numberAboveZero, wholeNumber } from "../../tools/script.ts";
 
 export interface FuzzOptions {
   readonly seconds: number;
@@ -24,9 +25,16 @@ npm run fuzz -- --list
   --executions N   end when each target ran so often
   --json           lines of JSON instead of text
   --replay FILE    run the input of a file of fuzz/crashes/ once
-  --list           name the targets`;
+  --list           name the targets, and what must hold of each
 
-/** @throws TypeError where the command line cannot be understood. */
+Examples:
+  npm run fuzz -- --seconds 60
+  npm run fuzz -- --target server-session --seed 7 --executions 5000
+  npm run fuzz -- --replay fuzz/crashes/FILE.json
+
+Exit codes: 0 nothing was found; 1 something was, or the input of --replay still fails; 2 wrong usage.`;
+
+/** @throws BadOption, or what parseArgs throws, where the command line cannot be understood. */
 export function parseFuzzOptions(args: readonly string[]): FuzzOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -35,30 +43,27 @@ export function parseFuzzOptions(args: readonly string[]): FuzzOptions {
       executions: { type: "string" },
       target: { type: "string" },
       seed: { type: "string" },
-      jobs: { type: "string" },
+      jobs: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
       replay: { type: "string" },
       list: { type: "boolean", default: false },
     },
   });
-  const seconds = numberOf("--seconds", values.seconds);
-  const executions = numberOf("--executions", values.executions);
+  const { seconds, executions, seed, jobs } = values;
   return {
-    seconds: seconds ?? (executions === undefined ? 60 : Number.POSITIVE_INFINITY),
-    executions: executions ?? Number.POSITIVE_INFINITY,
+    seconds:
+      seconds !== undefined
+        ? numberAboveZero("--seconds", seconds)
+        : executions === undefined
+          ? 60
+          : Number.POSITIVE_INFINITY,
+    executions:
+      executions === undefined ? Number.POSITIVE_INFINITY : wholeNumber("--executions", executions, 1),
     target: values.target,
-    seed: numberOf("--seed", values.seed) ?? Date.now() % 2 ** 32,
-    jobs: numberOf("--jobs", values.jobs) ?? 1,
+    seed: seed === undefined ? Date.now() % 2 ** 32 : wholeNumber("--seed", seed, 0),
+    jobs: wholeNumber("--jobs", jobs, 1),
     json: values.json,
     replay: values.replay,
     list: values.list,
   };
-}
-
-function numberOf(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text === "" || !Number.isFinite(value) || value < 0)
-    throw new TypeError(`${flag} ${text} is no number`);
-  return value;
 }

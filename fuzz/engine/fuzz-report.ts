@@ -26,7 +26,10 @@ export class FuzzReport {
 
   begin(seed: number, jobs: number, targets: readonly string[]): void {
     if (this.#json) this.#line({ type: "begin", seed, jobs, targets });
-    else this.#output.write(`fuzzing ${targets.length} targets, seed ${seed}, jobs ${jobs}\n`);
+    else
+      this.#output.write(
+        `fuzzing ${targets.length === 1 ? targets[0] : `${targets.length} targets`}, seed ${seed}, jobs ${jobs}\n`,
+      );
   }
 
   progress(statistics: readonly HuntStatistics[]): void {

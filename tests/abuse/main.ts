@@ -4,6 +4,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { BadOption, numberAboveZero, runScript } from "../../tools/script.ts";
 import { AbuseRun, type Row } from "./abuse-run.ts";
 import { ATTACKS } from "./attacks/attacks.ts";
 import type { Scale } from "./ground.ts";
@@ -18,28 +19,28 @@ npm run abuse -- --list
   --json FILE   write all figures to the file
   --list        name the attacks
 
-Exit code 1: something did not hold.`;
+Examples:
+  npm run abuse -- --part 10
+  npm run abuse -- --only burst --json figures.json
 
-/** @throws TypeError where the command line cannot be understood. */
-function numberOf(flag: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new TypeError(`${flag} ${text} is no number above 0`);
-  return value;
-}
+Exit codes: 0 everything held; 1 something did not; 2 wrong usage.`;
 
 async function measure(only: string, scale: Scale): Promise<Row[]> {
   const rows: Row[] = [];
   const attacks = ATTACKS.filter(({ name }) => name.includes(only));
-  if (attacks.length === 0) throw new TypeError(`no attack has ${only} in its name; --list names them`);
+  if (attacks.length === 0) throw new BadOption(`no attack has ${only} in its name; --list names them`);
   for (const [i, attack] of attacks.entries()) {
     process.stderr.write(`${attack.name} …\n`);
     // A server of its own for each, so that none starts with what another left behind.
     const run = await AbuseRun.start(attack.options);
-    if (i === 0) rows.push(await run.quiet(scale.seconds));
-    const row = await run.attack(attack, scale);
-    rows.push(row);
-    process.stdout.write(notesOf(row));
-    await run.stop();
+    try {
+      if (i === 0) rows.push(await run.quiet(scale.seconds));
+      const row = await run.attack(attack, scale);
+      rows.push(row);
+      process.stdout.write(notesOf(row));
+    } finally {
+      await run.stop();
+    }
   }
   return rows;
 }
@@ -53,23 +54,20 @@ async function main(args: readonly string[]): Promise<boolean> {
       only: { type: "string", default: "" },
       json: { type: "string" },
       list: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
     },
   });
-  if (values.help) process.stdout.write(`${USAGE}\n`);
-  if (values.list) process.stdout.write(ATTACKS.map(({ name }) => `${name}\n`).join(""));
-  if (values.help || values.list) return true;
-  const scale = { seconds: numberOf("--seconds", values.seconds), part: numberOf("--part", values.part) };
+  if (values.list) {
+    process.stdout.write(ATTACKS.map(({ name }) => `${name}\n`).join(""));
+    return true;
+  }
+  const scale = {
+    seconds: numberAboveZero("--seconds", values.seconds),
+    part: numberAboveZero("--part", values.part),
+  };
   const rows = await measure(values.only, scale);
   process.stdout.write(`\n${tableOf(rows)}`);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`);
   return rows.every(({ faults }) => faults.length === 0);
 }
 
-try {
-  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
-} catch (error) {
-  if (error instanceof TypeError) process.stderr.write(`${error.message}\n${USAGE}\n`);
-  else process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+await runScript({ command: "npm run abuse", usage: USAGE, main });

@@ -99,3 +99,22 @@ export const FORGETS_DIFFERENCE: Mutation = objects((object, wire) => {
   }
   return isWord(object) || wire.count === 0 ? object : undefined;
 });
+
+const REQUEST_BYTES = 12;
+
+/** A Request is kept back until the one before is answered, which a server may do (spec 4.2.2). */
+export const ONE_AFTER_THE_OTHER: Mutation = {
+  serverPacket: ({ head, bytes: packet }, wire) => {
+    if (head.type !== "request" || head.method === 0) return packet;
+    if (wire.count++ === 0) return packet;
+    wire.kept = concatBytes([wire.kept, packet]);
+    return NOTHING;
+  },
+  clientPacket: (packet, packetBytes, wire) => {
+    if (packet.type !== "response" || wire.count === 0) return packetBytes;
+    wire.count--;
+    wire.client.write(wire.kept.slice(0, REQUEST_BYTES));
+    wire.kept = wire.kept.slice(REQUEST_BYTES);
+    return packetBytes;
+  },
+};

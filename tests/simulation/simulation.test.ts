@@ -74,6 +74,10 @@ describe("its options", () => {
   test.each(["", "x", "1..", "..2", "1..x", "3..2", "-1", "1.5"])("refuse --seeds %j", (seeds) => {
     expect(() => parseSimulationOptions([`--seeds=${seeds}`])).toThrow(/cannot be understood/);
   });
+
+  test("refuse to run in no process", () => {
+    expect(() => parseSimulationOptions(["--jobs", "0"])).toThrow("--jobs 0 is no whole number from 1 up");
+  });
 });
 
 test("the report names the seed that failed, and how to replay it", () => {
@@ -87,7 +91,7 @@ test("the report names the seed that failed, and how to replay it", () => {
   expect(written.join("")).toContain(
     "FOUND with seed 5 at 12 ms: it broke\n  replay npm run simulate -- --seeds 5 --trace\n",
   );
-  expect(written.at(-1)).toMatch(/1 seeds failed: 5\n$/);
+  expect(written.at(-1)).toMatch(/: 1 failed: 5\n$/);
 });
 
 test("the report does not call a run good that did not come to its end", () => {

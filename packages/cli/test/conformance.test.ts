@@ -15,11 +15,19 @@ test("a server that is right: every clause that is asked for holds, exit code 0"
   const text = await lekt(["conformance", url, "--clause", "5.8.2", "--only", "shared-address"]);
   expect(text).toMatchObject({ code: 0, stderr: "" });
   expect(text.stdout).toContain("All that must hold holds.");
+  expect(text.stdout).toContain("1 check holds, 0 fail, 0 were skipped.");
   const json = await lekt(["conformance", url, "--only", "accept", "--only", "magic", "--json"]);
   const report = JSON.parse(json.stdout) as Report;
   expect(report.conforms).toBe(true);
   expect(report.results.map(({ id, status }) => `${id} ${status}`)).toEqual(["accept holds", "magic holds"]);
   expect(report.clauses).toMatchObject({ "3.7": "holds", "1.5.3": "holds" });
+});
+
+test("a clause that only a slow check is about is checked", async () => {
+  const { url } = await serve(["--setup-timeout-ms", "500"]);
+  const { code, stdout } = await lekt(["conformance", url, "--clause", "4.9", "--setup-seconds", "0.5"]);
+  expect(stdout).toContain("1 check holds, 0 fail");
+  expect(code).toBe(0);
 });
 
 test("a server that is wrong: what was expected and what came, exit code 1", async () => {
@@ -92,7 +100,11 @@ test("--list names all checks, as text and as JSON", async () => {
 test.each([
   [[], 2, "Give either the URL of a server or --client"],
   [["lekt://localhost", "--client", "join {url}"], 2, "Give either the URL of a server or --client"],
-  [["lekt://localhost", "--only", "nothing"], 2, "There is no check of that name or clause"],
+  [["lekt://localhost", "--only", "accept", "--only", "nothing"], 2, 'A server has no check "nothing"'],
+  [["lekt://localhost", "--clause", "3.7", "--clause", "99"], 2, 'A server has no check of clause "99". See'],
+  [["lekt://localhost", "--clause", "5.16"], 2, "would harm a server in use"],
+  [["lekt://localhost", "--only", "accept", "--clause", "5.8"], 2, "No check has both"],
+  [["--client", "join {url}", "--only", "accept"], 2, 'A client has no check "accept"'],
   [["--client", "join somewhere"], 2, "neither {url} nor {port}"],
   [["localhost"], 2, "no LEKT URL"],
   [["lekt://127.0.0.1:1"], 4, "No server answers at 127.0.0.1, port 1"],

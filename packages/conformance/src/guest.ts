@@ -15,17 +15,19 @@ const BEAT_SPACING_MS = 60;
 export class Guest {
   readonly line: Line;
   readonly roster = new RosterModel();
+  /** The methods that the server asked it for. */
+  readonly asked: readonly number[];
 
-  private constructor(line: Line) {
+  private constructor(line: Line, asked: readonly number[]) {
     this.line = line;
+    this.asked = asked;
   }
 
   /** Handshake and setup, up to the zero request. @throws Failed where the server does otherwise. */
   static async introduce(line: Line, offers: Offers): Promise<Guest> {
     line.send(encodeHandshake(Math.max(0, ...offers.keys()), offers.keys()));
     await line.accept();
-    await answerAll(line, offers);
-    return new Guest(line);
+    return new Guest(line, await answerAll(line, offers));
   }
 
   /** A heartbeat and its reply. */
@@ -77,14 +79,16 @@ export class Guest {
   }
 }
 
-/** Answers each request with what is offered, until the zero request. */
-async function answerAll(line: Line, offers: Offers): Promise<void> {
+/** Answers each request with what is offered, until the zero request. @returns what was asked for. */
+async function answerAll(line: Line, offers: Offers): Promise<number[]> {
+  const asked: number[] = [];
   for (;;) {
     const packet = await line.next("a Request, or the zero request");
     if (packet.type !== "request") throw new Failed("a Request, or the zero request", packetWords(packet));
-    if (packet.method === 0) return;
+    if (packet.method === 0) return asked;
     const payload = offers.get(packet.method);
     if (!payload) throw new Failed("Requests for set methods alone", packetWords(packet));
+    asked.push(packet.method);
     line.send(encodeResponse(packet.method, payload));
   }
 }

@@ -1,7 +1,8 @@
 import { connect } from "node:net";
-import { decodeServerInfo, encodeHandshake, LektError, METHOD, parseLektUrl } from "@lekt/protocol";
+import { decodeServerInfo, LektError, METHOD, parseLektUrl } from "@lekt/protocol";
 import { type CheckResult, Failed, resultOf } from "./check.ts";
 import { Pacer } from "./pacer.ts";
+import { bytesOf, portPayload, u32 } from "./raw-packets.ts";
 import { wordsOf } from "./roster-model.ts";
 import { type BenchSettings, ServerBench, type ServerCheck, type ServerFacts } from "./server-bench.ts";
 import { SERVER_CHECKS } from "./server-checks/registry.ts";
@@ -138,20 +139,19 @@ async function factsOf(
   }
 }
 
-/** One after the other, as a server may ask only when the answer before is there (spec 4.2.2). */
+/** All is answered: a server may ask for one method after the other (spec 4.2.2). */
 async function askedMethods(bench: ServerBench, everything: ReadonlySet<number>): Promise<Set<number>> {
-  const line = await bench.connect();
-  line.send(encodeHandshake(KNOWN, everything));
-  await line.accept();
-  const asked = new Set<number>();
-  for (let packet = await line.next("a Request"); packet.type === "request"; ) {
-    asked.add(packet.method);
-    const next = await line.poll(300);
-    if (!next) break;
-    packet = next as typeof packet;
-  }
-  asked.delete(0);
-  return asked;
+  const nothing = new Uint8Array(0);
+  const guest = await bench.join([
+    ...[...everything].map((method) => [method, nothing] as const),
+    [METHOD.tcp, portPayload(4_001)],
+    [METHOD.udp, bytesOf(Uint8Array.of(1), portPayload(4_001))],
+    [METHOD.network, bench.network],
+    [METHOD.identity, new Uint8Array(32)],
+    [METHOD.name, bytesOf("a")],
+    [METHOD.hold, u32(0)],
+  ]);
+  return new Set(guest.asked);
 }
 
 async function toldHeartbeatMs(bench: ServerBench): Promise<number | undefined> {

@@ -8,6 +8,7 @@ import {
   commandProgram,
   reportOf,
   SERVER_CHECKS,
+  UNCHECKED_CLAUSES,
 } from "@lekt/conformance";
 import { LektError } from "@lekt/protocol";
 import { ChecksFailed } from "../failure.ts";
@@ -50,13 +51,17 @@ export async function conform(url: string | undefined, flags: ConformanceFlags):
 }
 
 async function play(url: string | undefined, flags: ConformanceFlags): Promise<CheckResult[]> {
-  const checks = flags.client === undefined ? SERVER_CHECKS : CLIENT_CHECKS;
-  const isNamed = (check: CheckInfo) => isWanted(check, flags);
-  const wanted = checks.filter(isNamed);
+  const { only, clause, client } = flags;
+  const checks = client === undefined ? SERVER_CHECKS : CLIENT_CHECKS;
+  mustBeThere(checks, client === undefined ? "server" : "client", flags);
+  // Who names a check or a clause wants it, also where it is slow.
+  const slow = flags.slow === true || only !== undefined || clause !== undefined;
+  const isWanted = (check: CheckInfo) => isNamed(check, flags) && (slow || !check.slow);
+  const wanted = checks.filter(isWanted);
   if (wanted.length === 0) {
     throw new LektError(
       "LEKT_OPTION",
-      "There is no check of that name or clause. See lekt conformance --list.",
+      "No check has both such a name and such a clause. See lekt conformance --list.",
     );
   }
   const broken = new AbortController();
@@ -68,15 +73,13 @@ async function play(url: string | undefined, flags: ConformanceFlags): Promise<C
     ...(flags.timeout !== undefined && { patienceMs: flags.timeout }),
   };
   try {
-    if (flags.client !== undefined) {
+    if (client !== undefined) {
       const readsEvents = flags.events === "lekt-json";
-      const options = { ...common, isWanted: isNamed, slow: flags.slow === true, readsEvents };
-      return await checkClient(commandProgram(flags.client), options);
+      return await checkClient(commandProgram(client), { ...common, isWanted, slow, readsEvents });
     }
     return await checkServer(url ?? "", {
       ...common,
-      // Who names a check wants it, also where it is slow.
-      isWanted: (check) => isNamed(check) && (!check.slow || flags.slow === true || flags.only !== undefined),
+      isWanted,
       ...(flags.heartbeatSeconds !== undefined && { heartbeatMs: flags.heartbeatSeconds }),
       ...(flags.setupSeconds !== undefined && { setupMs: flags.setupSeconds }),
       ...(flags.connectionsPerSecond !== undefined && { connectionsPerSecond: flags.connectionsPerSecond }),
@@ -87,11 +90,31 @@ async function play(url: string | undefined, flags: ConformanceFlags): Promise<C
   }
 }
 
-function isWanted(check: CheckInfo, { only, clause }: ConformanceFlags): boolean {
+function isNamed(check: CheckInfo, { only, clause }: ConformanceFlags): boolean {
   if (only && !only.includes(check.id)) return false;
-  if (!clause) return true;
-  return check.clauses.some((each) =>
-    clause.some((wanted) => each === wanted || each.startsWith(`${wanted}.`)),
+  return clause?.some((wanted) => cites(check, wanted)) ?? true;
+}
+
+function cites({ clauses }: CheckInfo, wanted: string): boolean {
+  return clauses.some((each) => each === wanted || each.startsWith(`${wanted}.`));
+}
+
+/** @throws LektError where a name or a clause has no check: a slip would pass for a rule that holds. */
+function mustBeThere(
+  checks: readonly CheckInfo[],
+  side: string,
+  { only = [], clause = [] }: ConformanceFlags,
+): void {
+  const id = only.find((each) => !checks.some((check) => check.id === each));
+  if (id !== undefined) {
+    throw new LektError("LEKT_OPTION", `A ${side} has no check "${id}". See lekt conformance --list.`);
+  }
+  const unchecked = clause.find((each) => !checks.some((check) => cites(check, each)));
+  if (unchecked === undefined) return;
+  const reason = UNCHECKED_CLAUSES[unchecked];
+  throw new LektError(
+    "LEKT_OPTION",
+    `A ${side} has no check of clause "${unchecked}"${reason ? ` (${reason})` : ""}. See lekt conformance --list.`,
   );
 }
 

@@ -12,7 +12,7 @@ export function reportText(report: ConformanceReport, colors: Colors): string {
   const holding = Object.values(clauses).filter((status) => status === "holds").length;
   blocks.push(
     [
-      `${counts.holds} checks hold, ${counts.fails} fail, ${counts.skipped} were skipped.`,
+      `${counts.holds} ${counts.holds === 1 ? "check holds" : "checks hold"}, ${counts.fails} ${counts.fails === 1 ? "fails" : "fail"}, ${counts.skipped} ${counts.skipped === 1 ? "was" : "were"} skipped.`,
       `Clauses: ${holding} hold${failing.length > 0 ? `, ${failing.length} fail: ${failing.map(([id]) => id).join(", ")}` : ""}.`,
       report.conforms
         ? colors.green("All that must hold holds.")

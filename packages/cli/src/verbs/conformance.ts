@@ -32,9 +32,10 @@ export function addConformance(program: Command): void {
     .option("--client <command>", "check this client program instead of a server")
     .addOption(new Option("--only <id>", "this check alone; can be given several times").argParser(texts))
     .addOption(
-      new Option("--clause <clause>", "the checks of this clause alone: 5.8.2, 5.8, 'methods 17'").argParser(
-        texts,
-      ),
+      new Option(
+        "--clause <clause>",
+        "the checks of this clause alone, slow ones, too: 5.8.2, 5.8, 'methods 17'",
+      ).argParser(texts),
     )
     .option("--slow", "also what waits for long deadlines (half a minute)")
     .option("--list", "list the checks, and play none")
