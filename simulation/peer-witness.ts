@@ -49,9 +49,8 @@ export class PeerWitness {
       const others = roster.shown.of(key) - (key === own ? 1 : 0);
       const lacks = others - this.#live.of(key);
       if (lacks === 0) continue;
-      // Under what it was before it changed while it was away, it may take a new twin for its earlier connection;
-      // who is not told who it is may take anybody like it for itself.
-      if (lacks === 1 && key !== own && (!this.#knowsItself || this.#ownKeys.has(key))) missing++;
+      // Who is not told who it is may take somebody like it for itself.
+      if (lacks === 1 && key !== own && !this.#knowsItself) missing++;
       else
         throw new Violation(
           `in the end ${others - lacks} peers where ${others} others are: ${describe(key)}`,

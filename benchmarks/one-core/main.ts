@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { BadOption, runScript, wholeNumber } from "../../tools/script.ts";
 import { asMarkdown, figure } from "../report/tables.ts";
 import { run } from "./contest.ts";
 import { type LoadReport, ROWS, type Row } from "./rows.ts";
@@ -9,8 +10,14 @@ LEKT beside a minimal server in C, each on one core, with a load generator in C 
 programs lektload and lektlimit.
 
   --pairs N       pairs of runs, the median counts (default: 5)
-  --only NAMES    these rows alone: ${ROWS.map(({ name }) => name).join(", ")}
-  --help          this text`;
+  --only NAMES    these rows alone, with commas between: ${ROWS.map(({ name }) => name).join(", ")}
+  --help          this text
+
+Examples:
+  npx tsx benchmarks/one-core/main.ts --bin ../bench
+  npx tsx benchmarks/one-core/main.ts --bin ../bench --pairs 1 --only beat,idle
+
+Exit codes: 0 all runs were right, 1 one was not, 2 wrong usage.`;
 
 interface Result {
   readonly row: Row;
@@ -19,38 +26,41 @@ interface Result {
   readonly ratio: number;
 }
 
-async function main(): Promise<number> {
+async function main(args: readonly string[]): Promise<boolean> {
   const { values } = parseArgs({
-    options: {
-      bin: { type: "string" },
-      pairs: { type: "string", default: "5" },
-      only: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
+    args: [...args],
+    options: { bin: { type: "string" }, pairs: { type: "string", default: "5" }, only: { type: "string" } },
   });
-  if (values.help || values.bin === undefined) {
-    process.stdout.write(`${USAGE}\n`);
-    return values.help ? 0 : 2;
-  }
-  const only = values.only?.split(",");
-  const rows = ROWS.filter(({ name }) => only?.includes(name) ?? true);
+  const { bin, only } = values;
+  if (bin === undefined) throw new BadOption("--bin says where lektload and lektlimit are, and is missing");
+  const count = wholeNumber("--pairs", values.pairs, 1);
+  const rows = only === undefined ? ROWS : only.split(",").map(rowOf);
+  let allRight = true;
   const results: Result[] = [];
   // Rows that need the same runs share them.
   for (const command of new Set(rows.map(({ args }) => args.join(" ")))) {
     const pairs: [LoadReport, LoadReport][] = [];
-    for (let pair = 1; pair <= Number(values.pairs); pair++) {
-      process.stderr.write(`${command}: pair ${pair} of ${values.pairs}\n`);
-      const args = command.split(" ");
-      const c = await run("lektlimit", values.bin, args);
-      pairs.push([c, await run("lekt", values.bin, args)]);
+    for (let pair = 1; pair <= count; pair++) {
+      process.stderr.write(`${command}: pair ${pair} of ${count}\n`);
+      const words = command.split(" ");
+      const c = await run("lektlimit", bin, words);
+      pairs.push([c, await run("lekt", bin, words)]);
     }
-    const isRight = pairs.every(([c, lekt]) => c.ok && lekt.ok);
-    if (!isRight) process.stderr.write(`${command}: something was wrong in a run\n`);
+    if (!pairs.every(([c, lekt]) => c.ok && lekt.ok)) {
+      allRight = false;
+      process.stderr.write(`${command}: something was wrong in a run\n`);
+    }
     for (const row of rows.filter(({ args }) => args.join(" ") === command))
       results.push(resultOf(row, pairs));
   }
   process.stdout.write(asMarkdown(tableOf(results)));
-  return 0;
+  return allRight;
+}
+
+function rowOf(name: string): Row {
+  const row = ROWS.find((known) => known.name === name);
+  if (!row) throw new BadOption(`there is no row ${name}`);
+  return row;
 }
 
 function resultOf(row: Row, pairs: readonly [LoadReport, LoadReport][]): Result {
@@ -91,4 +101,4 @@ function median(figures: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-process.exitCode = await main();
+await runScript({ command: "npx tsx benchmarks/one-core/main.ts", usage: USAGE, main });
