@@ -101,7 +101,8 @@ function judgeTimeout(
   } else if (message.includes("fell too far behind")) {
     const network = server.history.network(visit.person.network);
     const bytes = network.bytesBetween(visit.toldUpTo, network.version);
-    const isOld = nowMs - visit.toldMs >= historyMs;
+    // What newcomers are sent may be half as old as the past, and by the wall clock.
+    const isOld = nowMs - visit.toldMs >= (visit.repliesWritten === 0 ? historyMs / 4 : historyMs);
     // Readers with sessions and without share it (spec/limits.md).
     const isMuch = 4 * bytes >= Math.max(historyBytes / 2, LARGEST_BLOCK_BYTES) - LARGEST_BLOCK_BYTES;
     // Where a client behind a shared address leaves, all the others there are listed again (spec 5.8): 64 of 2 KiB.

@@ -1,4 +1,5 @@
 import { concatBytes, equalBytes } from "./bytes.ts";
+import { HISTORY_MS } from "./limits.ts";
 import { METHOD } from "./method-list.ts";
 import { encodeClientObject } from "./packets/client-object.ts";
 import { encodeEndOfReply, encodeUpdates } from "./packets/update.ts";
@@ -25,7 +26,7 @@ export interface EditionChanges {
 const MAX_GONE_IN_WORD = 1_024;
 /** A snapshot is encoded anew when the log behind it is longer than half of it and this much. */
 const SNAPSHOT_SLACK_BYTES = 4_096;
-/** … or when its time stamps are older than this. */
+/** … or when its time stamps are older than this, or than half of the past: who reads it needs the log behind it. */
 const SNAPSHOT_MAX_AGE_SECONDS = 60;
 
 /**
@@ -40,6 +41,7 @@ export class Edition {
   /** So long a reader that left may come back and resume. */
   awaitedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #historyId: Uint8Array;
+  readonly #snapshotMaxAgeSeconds: number;
   readonly #allocate: (bytes: number) => Uint8Array;
   #snapshot: RosterSnapshot | undefined;
   /** The last short replies, without and with a resume token, for all who stand where their reader stood. */
@@ -48,6 +50,8 @@ export class Edition {
   constructor(withSessions: boolean, options: EditionOptions) {
     this.withSessions = withSessions;
     this.log = new UpdateLog(options);
+    const halfOfThePastSeconds = (options.historyMs ?? HISTORY_MS) / 2_000;
+    this.#snapshotMaxAgeSeconds = Math.min(SNAPSHOT_MAX_AGE_SECONDS, halfOfThePastSeconds);
     this.#historyId = options.random(HISTORY_ID_BYTES);
     this.#allocate = options.allocate ?? ((bytes) => new Uint8Array(bytes));
   }
@@ -126,7 +130,7 @@ export class Edition {
     return (
       this.log.end - snapshot.position <= snapshot.bytes / 2 + SNAPSHOT_SLACK_BYTES &&
       snapshot.position >= this.log.start &&
-      unixSeconds - snapshot.unixSeconds <= SNAPSHOT_MAX_AGE_SECONDS
+      unixSeconds - snapshot.unixSeconds <= this.#snapshotMaxAgeSeconds
     );
   }
 }

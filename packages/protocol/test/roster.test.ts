@@ -368,6 +368,13 @@ describe("snapshot", () => {
     expect(roster.snapshotNow(UNIX).clients).toBe(4);
   });
 
+  test("is renewed when it is older than half of the past", () => {
+    const roster = rosterOf([member(1)], { historyMs: 10_000 });
+    const snapshot = roster.snapshotNow(UNIX);
+    expect(roster.snapshotNow(UNIX + 5)).toBe(snapshot);
+    expect(roster.snapshotNow(UNIX + 6)).not.toBe(snapshot);
+  });
+
   test("is renewed when it is older than a minute", () => {
     const roster = rosterOf([member(1)]);
     const snapshot = roster.snapshotNow(UNIX);
