@@ -122,6 +122,7 @@ class TcpStream implements ByteStream {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
   readonly #socket: Socket;
   #error: Error | undefined;
 
@@ -131,6 +132,7 @@ class TcpStream implements ByteStream {
     this.remoteAddress = socket.remoteAddress;
     this.remotePort = socket.remotePort;
     this.localAddress = socket.localAddress;
+    this.localPort = socket.localPort;
     socket.on("error", (error) => {
       this.#error = error;
     });

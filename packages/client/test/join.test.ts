@@ -49,7 +49,7 @@ describe("joining", () => {
       token: "secret",
       watch: true,
       holdMs: 0,
-      methods: new Map([[64, Uint8Array.of(1)]]),
+      payloads: new Map([[64, Uint8Array.of(1)]]),
     });
     const always = [METHOD.server, METHOD.resume, METHOD.update, METHOD.session];
     expect(setups[0]?.methods).toEqual([METHOD.hold, ...always]);

@@ -129,7 +129,7 @@ async function printAll(room: Room, events: AsyncIterable<RoomEvent>): Promise<v
 }
 
 function joinOptionsOf(flags: JoinFlags): JoinOptions {
-  const { name, tcp, udp, relay, identity: ownIdentity, method: methods, watch } = flags;
+  const { name, tcp, udp, relay, identity: ownIdentity, method: payloads, watch } = flags;
   const data = dataOf(flags);
   return {
     ...clientOptionsOf(flags, process.env),
@@ -138,7 +138,7 @@ function joinOptionsOf(flags: JoinFlags): JoinOptions {
     ...(udp !== undefined && { udp }),
     ...(data && { data }),
     ...(ownIdentity && { identity: ownIdentity }),
-    ...(methods && { methods }),
+    ...(payloads && { payloads }),
     relay: relay === true,
     watch: watch === true,
   };
