@@ -1,4 +1,4 @@
-import { equalBytes, LektError, type RosterChange } from "@lekt/protocol";
+import { equalBytes, LektError, type RosterChange, withoutFragment } from "@lekt/protocol";
 import type { RoomUpdate } from "./join-options.ts";
 import { Link } from "./link.ts";
 import { badOption, publishedOffersOf } from "./offers.ts";
@@ -19,7 +19,7 @@ import type { Settings } from "./settings.ts";
 
 /** A network that this program is in. To iterate over it is to iterate over `events()`. */
 export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
-  /** As it was given to `join`. */
+  /** As it was given to `join`, without what is behind a `#`: that may be secret. */
   readonly url: string;
   /** Everybody but oneself, stale ones included; the same array until something changes. Offline it stays as it was. */
   readonly peers: readonly Peer[];
@@ -94,7 +94,7 @@ export class JoinedRoom implements Room {
     signal: AbortSignal | undefined,
     connections: PeerConnections | undefined,
   ) {
-    this.url = url;
+    this.url = withoutFragment(String(url));
     this.#connections = connections;
     this.#signal = signal;
     this.#events = new RoomEvents(settings.maxQueuedEvents);

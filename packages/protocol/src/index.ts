@@ -20,7 +20,15 @@ export {
   type RosterAddress,
   rosterAddress,
 } from "./ip.ts";
-export { DEFAULT_PORT, formatLektUrl, type LektScheme, type LektUrl, parseLektUrl } from "./lekt-url.ts";
+export {
+  DEFAULT_PORT,
+  formatLektUrl,
+  fragmentKeys,
+  type LektScheme,
+  type LektUrl,
+  parseLektUrl,
+  withoutFragment,
+} from "./lekt-url.ts";
 export {
   HEARTBEAT_BURST,
   HEARTBEAT_INTERVAL_MS,
@@ -89,6 +97,10 @@ export { decodeHold, encodeHold } from "./payloads/hold.ts";
 export { decodeServerInfo, encodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
 export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
+export { identityText } from "./peers/identity-text.ts";
+export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
+export { decodePreamble, encodePreamble, labelFault, type PeerRole, type Preamble } from "./peers/preamble.ts";
+export { tlsSide } from "./peers/tls-side.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";
 export { RosterMember, SESSION_BYTES } from "./roster-member.ts";

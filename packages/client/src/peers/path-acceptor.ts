@@ -1,12 +1,11 @@
 import type { Duplex } from "node:stream";
-import { fromHex, type RawPath, toHex } from "@lekt/protocol";
+import { fromHex, type RawPath, tlsSide, toHex } from "@lekt/protocol";
 import type { Peer } from "../peer.ts";
 import { ConnectionHandlers } from "./connection-handlers.ts";
 import type { PathOwner } from "./method-bench.ts";
 import { peerStreamOf } from "./peer-stream.ts";
 import { type SecuredPath, type SecuredPeer, type SecurePathOptions, securePath } from "./secure-path.ts";
 import { SecuringLimit } from "./securing-limit.ts";
-import { tlsSide } from "./tls-side.ts";
 
 export interface PathAcceptorOptions extends Pick<SecurePathOptions, "identity" | "networkKey"> {
   /** For TLS, preamble and the decision: peers may hold a path until its turn in their race comes. */
@@ -65,7 +64,7 @@ export class PathAcceptor {
       ...(networkKey && { networkKey }),
       ...(expected && { expected }),
       role: "accepting",
-      tls: tlsSide(raw, toHex(identity.fingerprint), by?.identity ?? ""),
+      tls: tlsSide(raw.dialled, toHex(identity.fingerprint), by?.identity ?? ""),
       accept: (peer) => this.#accepts(peer),
       timeoutMs,
       signal: closing,

@@ -6,6 +6,7 @@ import {
   identityText,
   LektError,
   type NetworkFacts,
+  tlsSide,
   toHex,
 } from "@lekt/protocol";
 import { badOption } from "../offers.ts";
@@ -20,7 +21,6 @@ import { PeerConnectError } from "./peer-connect-error.ts";
 import { checkUnpublished, type PeerSettings } from "./peer-settings.ts";
 import { type PeerStream, peerStreamOf } from "./peer-stream.ts";
 import { securePath } from "./secure-path.ts";
-import { tlsSide } from "./tls-side.ts";
 
 export interface ConnectOptions {
   /** What is to be spoken: up to 255 bytes of UTF-8, for which the peer has a handler. Default: "". */
@@ -184,7 +184,7 @@ export class PeerConnections {
           identity,
           ...(networkKey && { networkKey }),
           role: "dialing",
-          tls: tlsSide(path, toHex(identity.fingerprint), peer),
+          tls: tlsSide(path.dialled, toHex(identity.fingerprint), peer),
           expected,
           label,
           timeoutMs: secureTimeoutMs,
