@@ -32,6 +32,7 @@ interface Dialling {
   readonly record: AttemptRecord;
   readonly controller: AbortController;
   raw?: RawPath<Duplex>;
+  isSecuring?: boolean;
   secured?: SecuredPath;
 }
 
@@ -128,11 +129,10 @@ class PathSearch {
 
   #arrived(name: string, dialling: Dialling, raw: RawPath<Duplex>): void {
     dialling.raw = raw;
-    // Until it is secured, nobody else hears what becomes of it.
-    raw.stream.on("error", (error) => this.#failed(name, dialling, error));
-    raw.stream.once("close", () => this.#failed(name, dialling, new Error("the path was closed")));
+    raw.stream.on("error", (error) => this.#broke(name, dialling, error));
+    raw.stream.once("close", () => this.#broke(name, dialling, new Error("The path was closed.")));
     if (this.#dialling.get(name) !== dialling) raw.stream.destroy();
-    else if (raw.stream.destroyed) this.#failed(name, dialling, new Error("the path was closed"));
+    else if (raw.stream.destroyed) this.#broke(name, dialling, new Error("The path was closed."));
     else this.#race.arrived(name, performance.now());
     this.#pump();
   }
@@ -140,6 +140,7 @@ class PathSearch {
   #secure(name: string): void {
     const dialling = this.#dialling.get(name);
     if (!dialling?.raw) return;
+    dialling.isSecuring = true;
     this.#options.secure(dialling.raw, dialling.controller.signal).then(
       (secured) => {
         dialling.secured = secured;
@@ -155,8 +156,13 @@ class PathSearch {
     );
   }
 
+  /** While it is secured, that tells better what broke. */
+  #broke(name: string, dialling: Dialling, error: Error): void {
+    if (!dialling.isSecuring) this.#failed(name, dialling, error);
+  }
+
   #failed(name: string, dialling: Dialling, error: unknown): void {
-    if (this.#dialling.get(name) !== dialling || dialling.secured) return;
+    if (this.#dialling.get(name) !== dialling) return;
     this.#forget(name, dialling);
     const known = asLektError(error);
     this.#errors.push(known);

@@ -57,16 +57,16 @@ export async function securePath(raw: Duplex, options: SecurePathOptions): Promi
   try {
     checkOptions(options);
     raw.allowHalfOpen = true;
-    const startMs = performance.now();
+    const tlsStartMs = performance.now();
     const stream = await guard.until(() => startTls(raw, options.tls, options.identity));
-    const tlsMs = performance.now() - startMs;
+    const tlsMs = performance.now() - tlsStartMs;
     guard.watch(stream);
     const identity = provenIdentity(stream);
     checkIdentity(identity, options.expected);
     const isDialing = options.role === "dialing";
-    const exchangeMs = performance.now();
+    const exchangeStartMs = performance.now();
     const label = await (isDialing ? dial : accept)(stream, identity, options, guard);
-    const roundTrips = [performance.now() - exchangeMs, ...(options.tls === "client" ? [tlsMs] : [])];
+    const roundTrips = [performance.now() - exchangeStartMs, ...(options.tls === "client" ? [tlsMs] : [])];
     return { stream, identity, label, roundTripMs: isDialing ? Math.min(...roundTrips) : undefined };
   } catch (error) {
     raw.destroy();
