@@ -67,9 +67,12 @@ class PathSearch {
     const nowMs = performance.now();
     const race = { headStartMs, graceMs, endMs: nowMs + timeoutMs };
     this.#race = new AttemptRace(this.#runners(), race, nowMs);
+    if (signals.some(({ aborted }) => aborted)) {
+      this.#reject(this.#aborted());
+      return;
+    }
     for (const signal of signals) signal.addEventListener("abort", this.#onAbort, { once: true });
-    if (signals.some(({ aborted }) => aborted)) this.#onAbort();
-    else this.#pump();
+    this.#pump();
   }
 
   /** Those that may reach the peer; the others stand in the trace alone. */
