@@ -42,6 +42,10 @@ const NUMBER_FLAGS: Readonly<Record<NumberOption, NumberFlag>> = {
     unit: "count",
     description: "heartbeats that one client may send in a second, on average; 0: no limit (default: 20)",
   },
+  signalsPerSecond: {
+    unit: "count",
+    description: "signals that one client may send in a second, on average; 0: no limit (default: 50)",
+  },
   setupTimeoutMs: { unit: "ms", description: "milliseconds for handshake and setup (default: 10000)" },
   tickMs: { unit: "ms", description: "milliseconds in which changes are gathered (default: 20)" },
   historyMs: { unit: "ms", description: "milliseconds of past kept for each network (default: 600000)" },

@@ -89,7 +89,8 @@ class Conversation {
 
   #effects(effects: readonly ServerSessionEffect[]): void {
     for (const effect of effects) {
-      if (effect.type === "updated") throw new Error("nobody asked for updates");
+      if (effect.type === "updated" || effect.type === "signal")
+        throw new Error("nobody asked for updates or signals");
       if (effect.type !== "introduced") this.#downstream.push(...effect.bytes);
       else {
         this.introduction = effect.introduction;

@@ -5,8 +5,18 @@ import type { PeerRole } from "../src/peers/preamble.ts";
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
 
 /** Which file holds what; `vectors-coverage.test.ts` sees to it that none is left out. */
-export const GOOD_FILES = ["handshake.json", "setup.json", "updates.json", "reject.json"] as const;
-export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"] as const;
+export const GOOD_FILES = [
+  "handshake.json",
+  "setup.json",
+  "updates.json",
+  "reject.json",
+  "signals.json",
+] as const;
+export const MALFORMED_FILES = [
+  "malformed-client.json",
+  "malformed-server.json",
+  "malformed-signals.json",
+] as const;
 export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
@@ -62,6 +72,12 @@ export type PacketFields =
       readonly version: VersionField;
       readonly timestamp: string;
       readonly ips: readonly string[];
+    }
+  | {
+      readonly type: "signal";
+      readonly version: VersionField;
+      readonly identity: string;
+      readonly payload: string;
     };
 
 interface VectorHead {
@@ -70,6 +86,7 @@ interface VectorHead {
   readonly phase: ClientPhase;
   readonly hex: string;
   readonly asked?: readonly number[];
+  readonly signals?: true;
 }
 
 export interface GoodVector extends VectorHead {

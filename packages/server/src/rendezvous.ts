@@ -18,6 +18,7 @@ import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
 import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
 import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
+import { SignalRouter } from "./signal-router.ts";
 import { Slab } from "./slab.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
@@ -51,6 +52,7 @@ export class Rendezvous {
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
   readonly #replies: ReplyWriter;
+  readonly #signals: SignalRouter;
   readonly #historyBudget: HistoryBudget;
   readonly #visitors = new Set<Visitor>();
   readonly #networks = new Map<string, Network>();
@@ -81,6 +83,7 @@ export class Rendezvous {
       fellBehind: (visitor) =>
         this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
     });
+    this.#signals = new SignalRouter(this.#replies, surroundings.nowMs, surroundings.grantCircuit);
   }
 
   /** Connections of every kind, those that are being refused included. */
@@ -131,6 +134,7 @@ export class Rendezvous {
     try {
       visitor.session.receive(bytes, this.#surroundings.nowMs(), latenessMs);
       this.#carryOut(visitor, visitor.session.takeEffects());
+      this.#replies.signalOn(visitor);
       this.#replies.serve(visitor);
     } catch (error) {
       // A defect of this server costs one client its connection, and nobody else anything.
@@ -241,16 +245,14 @@ export class Rendezvous {
       visitor.link.destroy();
       return;
     }
-    if (visitor.isPaced && !this.#replies.keepsPace(visitor)) {
+    if (visitor.paceDeadlineMs <= nowMs && !this.#replies.keepsPace(visitor)) {
       this.#log.slowReader(visitor.address);
       visitor.link.destroy();
       return;
     }
-    if (!visitor.isPaced) {
-      session.onDeadline(nowMs);
-      this.#carryOut(visitor, session.takeEffects());
-      this.#replies.serve(visitor);
-    }
+    session.onDeadline(nowMs);
+    this.#carryOut(visitor, session.takeEffects());
+    this.#replies.serve(visitor);
     this.#wheel.arm(visitor);
   }
 
@@ -265,6 +267,9 @@ export class Rendezvous {
           break;
         case "updated":
           this.#updated(visitor, effect.object);
+          break;
+        case "signal":
+          this.#signals.route(visitor, effect.to, effect.payload);
           break;
         case "rejected":
           this.#refused++;
@@ -395,10 +400,13 @@ export class Rendezvous {
     }
     visitor.session.admit(this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
+    network.listen(visitor);
     this.#wheel.arm(visitor);
   }
 
-  #updated({ network, member }: Visitor, object: Uint8Array): void {
+  #updated(visitor: Visitor, object: Uint8Array): void {
+    const { network, member } = visitor;
+    network?.listen(visitor);
     if (!network || !member) return;
     network.roster.change(member, object, this.#surroundings.nowMs());
     this.#markChanged(network);
@@ -412,6 +420,8 @@ export class Rendezvous {
     visitor.reply = undefined;
     network.waiting.delete(visitor);
     network.due.delete(visitor);
+    network.stopListening(visitor);
+    visitor.signals = undefined;
     this.#replies.forget(visitor);
     network.leave(visitor.group);
     if (edition) network.roster.exit(edition, nowMs, visitor.wantsTokens);

@@ -37,6 +37,16 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
         methods: methods.map((method) => methodJson(method, ip === 0 ? "word" : "object", showPrivate)),
       };
     }
+    case "signal": {
+      const { identity, payload } = packet;
+      const text = printableText(payload);
+      return {
+        version: formatVersion(packet.version),
+        identity: toHex(identity),
+        payload: toHex(payload),
+        ...(text !== undefined && { text }),
+      };
+    }
     case "address":
       return { ip: formatIpv4(packet.ip) };
   }
