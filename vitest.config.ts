@@ -13,6 +13,7 @@ export default defineConfig({
       "@lekt/methods/udp": source("packages/methods/src/udp/index.ts"),
       "@lekt/methods/relay": source("packages/methods/src/relay/index.ts"),
       "@lekt/conformance": source("packages/conformance/src/index.ts"),
+      "@lekt/testkit/method-suite": source("packages/testkit/src/method-suite.ts"),
       "@lekt/testkit": source("packages/testkit/src/index.ts"),
     },
   },

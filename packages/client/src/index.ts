@@ -1,4 +1,5 @@
 export {
+  type ConnectionMethod,
   type Endpoint,
   LektError,
   type LektErrorCode,

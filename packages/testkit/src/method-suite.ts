@@ -15,6 +15,7 @@ export interface SuiteStream extends Duplex {
 /** … and of a room. */
 export interface SuiteRoom {
   readonly identity: Uint8Array | undefined;
+  readonly peers: readonly { readonly identity: Uint8Array | undefined }[];
   connect(
     peer: Uint8Array,
     options: { label: string; signal?: AbortSignal; timeoutMs?: number },
