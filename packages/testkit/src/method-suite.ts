@@ -218,19 +218,20 @@ export function testMethod(suite: MethodSuite): void {
     });
 
     test.each([
-      ["another", KEYS],
-      ["no", [KEYS[0], undefined]],
-    ])("a peer with %s network key is refused", async (_, [keyOfA, keyOfB]) => {
+      ["another", KEYS, ["LEKT_NETWORK_KEY", "LEKT_NETWORK_KEY"]],
+      // Who has no key is told no more than that it is refused.
+      ["no", [KEYS[0], undefined], ["LEKT_NETWORK_KEY", "LEKT_PEER_REFUSED"]],
+    ])("a peer with %s network key is refused", async (_, [keyOfA, keyOfB], [codeOfA, codeOfB]) => {
       const a = await side({}, keyOfA && { networkKey: keyOfA });
       const b = await side({}, keyOfB && { networkKey: keyOfB });
       await introduce(a, b);
-      for (const [from, to] of [
-        [a, b],
-        [b, a],
+      for (const [from, to, code] of [
+        [a, b, codeOfA],
+        [b, a, codeOfB],
       ] as const) {
         const remove = to.room.onConnection(LABEL, () => expect.unreachable("it has no key"));
         const connecting = from.room.connect(identityOf(to), { label: LABEL });
-        await expect(connecting).rejects.toMatchObject({ code: "LEKT_NETWORK_KEY" });
+        await expect(connecting).rejects.toMatchObject({ code });
         remove();
       }
     });
