@@ -4,8 +4,10 @@ import {
   equalBytes,
   fromHex,
   identityText,
+  labelFault,
   LektError,
   type NetworkFacts,
+  safeText,
   tlsSide,
   toHex,
 } from "@lekt/protocol";
@@ -134,6 +136,7 @@ export class PeerConnections {
 
   onConnection(label: string, handler: ConnectionHandler, options: ConnectionOptions = {}): () => void {
     this.#throwIfClosed();
+    checkLabel(label);
     return this.#acceptor.handlers.add(label, handler, options);
   }
 
@@ -141,6 +144,7 @@ export class PeerConnections {
   async connect(reference: PeerReference, options: ConnectOptions = {}): Promise<PeerStream> {
     this.#throwIfClosed();
     const { label = "", timeoutMs = CONNECT_TIMEOUT_MS } = options;
+    checkLabel(label);
     if (!(timeoutMs > 0)) throw badOption("timeoutMs", `${timeoutMs}`, "it is a number above 0");
     const identity = this.#identityOf(reference);
     const methods = this.#methodsNamed(options.methods);
@@ -237,6 +241,11 @@ export class PeerConnections {
     const { signal } = this.#closing;
     if (signal.aborted) throw new LektError("LEKT_CLOSED", "The room is closed.", { cause: signal.reason });
   }
+}
+
+function checkLabel(label: string): void {
+  const fault = labelFault(label);
+  if (fault) throw badOption("label", `"${safeText(label).slice(0, 100)}"`, fault);
 }
 
 function unreachable(trace: TraceRecorder, message: string): PeerConnectError {
