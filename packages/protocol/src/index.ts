@@ -129,6 +129,13 @@ export {
   type ServerSessionPhase,
 } from "./server-session.ts";
 export { sha256 } from "./sha256.ts";
+export {
+  answerBindingRequest,
+  type BindingResponse,
+  decodeBindingResponse,
+  encodeBindingRequest,
+} from "./stun/binding.ts";
+export { isStunPacket, STUN_TRANSACTION_ID_BYTES } from "./stun/stun-message.ts";
 export { UpdateLog, type UpdateLogOptions } from "./update-log.ts";
 export { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 export { formatVersion, PROTOCOL_VERSION, type Version } from "./version.ts";

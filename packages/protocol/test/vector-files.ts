@@ -9,6 +9,7 @@ export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"
 export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
+export const STUN_FILE = "stun.json";
 export const URLS_FILE = "urls.json";
 
 export function vectorFileNames(): string[] {
@@ -112,6 +113,21 @@ export interface UrlVectors {
   readonly invalid: readonly { readonly url: string; readonly why: string }[];
 }
 
+export interface StunVectors {
+  readonly requests: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly from: readonly [string, number];
+    readonly answer: string | null;
+  }[];
+  readonly responses: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly transactionId: string;
+    readonly mapped: readonly [string, number] | null;
+  }[];
+}
+
 export interface RosterVector {
   readonly name: string;
   readonly connections: readonly {
@@ -146,6 +162,10 @@ export function payloadVectors(): readonly PayloadVectors[] {
 
 export function rosterVectors(): readonly RosterVector[] {
   return readJson(ROSTERS_FILE) as readonly RosterVector[];
+}
+
+export function stunVectors(): StunVectors {
+  return readJson(STUN_FILE) as StunVectors;
 }
 
 export function urlVectors(): UrlVectors {

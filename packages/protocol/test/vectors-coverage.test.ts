@@ -9,12 +9,15 @@ import {
   RESERVED_FILE,
   ROSTERS_FILE,
   rosterVectors,
+  STUN_FILE,
+  stunVectors,
   URLS_FILE,
   vectorFileNames,
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const read = [...GOOD_FILES, ...MALFORMED_FILES, RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, URLS_FILE];
+  const others = [RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE];
+  const read = [...GOOD_FILES, ...MALFORMED_FILES, ...others];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });
 
@@ -24,6 +27,8 @@ test("no file is empty, and no name is there twice", () => {
     ...MALFORMED_FILES.map(malformedVectors),
     payloadVectors(),
     rosterVectors(),
+    stunVectors().requests,
+    stunVectors().responses,
   ];
   for (const list of lists) {
     expect(list.length).toBeGreaterThan(0);
