@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { Endpoint } from "@lekt/protocol";
 import { PortWalk } from "./port-walk.ts";
-import { COOKIE_BYTES, decodeProbe, encodeProbe, NO_ECHO, type PeerRole, type ProbeKind } from "./probe.ts";
+import { COOKIE_BYTES, decodeProbe, encodeProbe, NO_ECHO, type PeerRole, type ProbeKind, probedAttempt } from "./probe.ts";
 
 /** Sockets on the side with a symmetric NAT, beside the main one (spec 9.7.6). */
 export const MANY_SOCKETS = 256;
@@ -136,10 +136,10 @@ export class Punch {
   receive(nowMs: number, socket: number, from: Endpoint, datagram: Uint8Array): PunchEffect[] {
     const effects: PunchEffect[] = [];
     const { role, attempt, secret } = this.#options;
-    if (this.#isOver) return effects;
+    if (this.#isOver || probedAttempt(datagram) !== attempt) return effects;
     const probe = decodeProbe(datagram, secret);
     // A probe of the own role is our own, thrown back at us.
-    if (!probe || probe.attempt !== attempt || probe.role === role) return effects;
+    if (!probe || probe.role === role) return effects;
     this.#hasHeard = true;
     const contact = this.#contactOf(socket, from);
     if (!contact) return effects;
@@ -164,12 +164,10 @@ export class Punch {
 
   #receiveAccepting(kind: ProbeKind, contact: Contact, effects: PunchEffect[]): void {
     if (kind === "chosen" && contact.isProven) {
-      if (!this.#isOpen) {
-        this.#chosen = contact;
-        this.#open(contact, effects);
-      }
+      this.#chosen ??= contact;
       // Again where the first confirmation was lost.
       if (contact === this.#chosen) this.#send(contact, "confirmed", effects);
+      if (!this.#isOpen) this.#open(contact, effects);
     } else if (!this.#isOpen && kind !== "confirmed") this.#send(contact, "probe", effects);
   }
 

@@ -1,0 +1,75 @@
+import type { Duplex } from "node:stream";
+import type { MethodHost, PeerTarget } from "@lekt/protocol";
+import { PunchRun } from "./punch-run.ts";
+import { preparePunch } from "./punch-setup.ts";
+import type { UdpNetwork } from "./udp-network.ts";
+import { descriptionSignal, failSignal, type UdpDescription } from "./udp-signal.ts";
+import type { UdpSocket } from "./udp-socket.ts";
+
+/** One round of an attempt that a peer began: answers its offer and punches from this side. */
+export class UdpAcceptance {
+  readonly #network: UdpNetwork;
+  readonly #host: MethodHost<Duplex>;
+  readonly #peer: PeerTarget;
+  readonly #attempt: string;
+  #run: PunchRun | undefined;
+  #isStopped = false;
+
+  constructor(network: UdpNetwork, host: MethodHost<Duplex>, peer: PeerTarget, attempt: string) {
+    this.#network = network;
+    this.#host = host;
+    this.#peer = peer;
+    this.#attempt = attempt;
+  }
+
+  /** The dialing side gave up, or began another round. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#run?.stop();
+  }
+
+  /** Resolves when the round is over. */
+  async run(offer: UdpDescription): Promise<void> {
+    let socket: UdpSocket;
+    try {
+      socket = this.#network.socketOf(offer.round);
+    } catch {
+      return this.#refuse("the machine has no socket to give");
+    }
+    try {
+      await this.#punch(socket, offer);
+    } finally {
+      this.#network.release(socket);
+    }
+  }
+
+  async #punch(socket: UdpSocket, theirs: UdpDescription): Promise<void> {
+    const own = await this.#network.describe(socket, theirs.round);
+    if (this.#isStopped) return;
+    const { plan, options } = preparePunch(this.#network, {
+      role: "accepting",
+      attempt: this.#attempt,
+      peer: this.#peer,
+      own,
+      theirs,
+    });
+    const isSearch = options.manySockets === "here";
+    if (isSearch && !this.#network.beginSearch()) return this.#refuse("too many searches for a port at once");
+    // Also where there is no hope: the dialing side comes to the same result by it, and tells its user why.
+    this.#host.signal(this.#peer.identity, descriptionSignal("answer", this.#attempt, own));
+    if (!("impossible" in plan)) {
+      this.#run = new PunchRun(this.#network.udx, socket, options);
+      const hole = await this.#run.hole;
+      if (hole) {
+        const by = { identity: this.#peer.identity, attempt: this.#attempt };
+        this.#host.accepted(this.#network.openPath(hole, own, theirs), by);
+        await this.#run.over;
+      }
+    }
+    if (isSearch) this.#network.endSearch();
+  }
+
+  #refuse(reason: string): void {
+    this.#host.signal(this.#peer.identity, failSignal(this.#attempt, reason));
+  }
+}

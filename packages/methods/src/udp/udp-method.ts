@@ -1,0 +1,122 @@
+import type { Duplex } from "node:stream";
+import {
+  type ConnectionMethod,
+  type DialAttempt,
+  decodeUdp,
+  encodeUdp,
+  LektError,
+  METHOD,
+  type MethodHost,
+  type NetworkFacts,
+  type PeerSignal,
+  type PeerTarget,
+  type RawPath,
+} from "@lekt/protocol";
+import { UdpAcceptance } from "./udp-acceptance.ts";
+import { UdpDial } from "./udp-dial.ts";
+import { UdpNetwork, type UdpNetworkOptions } from "./udp-network.ts";
+import { failSignal, readDescription } from "./udp-signal.ts";
+
+/** Attempts of other peers at once: each may hold a socket and sends probes for some seconds. */
+export const MAX_ACCEPTING = 32;
+export const MAX_ACCEPTING_OF_A_PEER = 4;
+
+/** Connects peers over UDP, through address translators where they let it (spec 9.7). */
+export class UdpMethod implements ConnectionMethod<Duplex> {
+  readonly name = "udp";
+  readonly index = METHOD.udp;
+  readonly relayed = false;
+  readonly #options: UdpNetworkOptions;
+  readonly #dials = new Map<string, UdpDial>();
+  readonly #acceptances = new Map<string, { readonly identity: string; readonly round: UdpAcceptance }>();
+  #host: MethodHost<Duplex> | undefined;
+  #network: UdpNetwork | undefined;
+
+  constructor(options: UdpNetworkOptions) {
+    this.#options = options;
+  }
+
+  async start(host: MethodHost<Duplex>): Promise<Uint8Array> {
+    this.#host = host;
+    try {
+      this.#network = new UdpNetwork(this.#options);
+    } catch (cause) {
+      throw new LektError("LEKT_LISTEN", "This machine has no UDP socket to give.", { cause });
+    }
+    // No port is open to strangers: stream ids have to be agreed on first.
+    return encodeUdp({ port: 0, endpoints: [] });
+  }
+
+  learned(facts: NetworkFacts): void {
+    this.#network?.learned(facts);
+  }
+
+  obstacle({ payload }: PeerTarget): string | undefined {
+    if (!payload) return "the peer does not offer UDP";
+    const decoded = decodeUdp(payload);
+    return typeof decoded === "string" ? `what the peer published for UDP is malformed: ${decoded}` : undefined;
+  }
+
+  async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
+    const { host, network } = this.#running();
+    const dial = new UdpDial(network, host, attempt);
+    this.#dials.set(attempt.id, dial);
+    try {
+      return await dial.run();
+    } finally {
+      this.#dials.delete(attempt.id);
+    }
+  }
+
+  received(from: PeerTarget, message: PeerSignal): void {
+    if (!this.#host || !this.#network) return;
+    const { attempt, type } = message;
+    const dial = this.#dials.get(attempt);
+    if (dial?.peer === from.identity && type !== "offer") dial.received(message);
+    else if (type === "offer") this.#accept(from, message);
+    else if (type === "fail") this.#acceptances.get(acceptanceKey(from, attempt))?.round.stop();
+  }
+
+  undeliverable(to: string): void {
+    for (const dial of this.#dials.values()) {
+      if (dial.peer === to) dial.fail("the server could not pass the offer on to the peer");
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const dial of this.#dials.values()) dial.fail("the room was closed");
+    for (const { round } of this.#acceptances.values()) round.stop();
+    const network = this.#network;
+    this.#network = undefined;
+    await network?.close();
+  }
+
+  #running(): { host: MethodHost<Duplex>; network: UdpNetwork } {
+    if (!this.#host || !this.#network) throw new LektError("LEKT_CLOSED", "The room is closed.");
+    return { host: this.#host, network: this.#network };
+  }
+
+  #accept(from: PeerTarget, message: PeerSignal): void {
+    const { host, network } = this.#running();
+    const offer = readDescription(message);
+    if (!offer) return;
+    const key = acceptanceKey(from, message.attempt);
+    // A later round takes the place of the one before.
+    this.#acceptances.get(key)?.round.stop();
+    this.#acceptances.delete(key);
+    const ofPeer = [...this.#acceptances.values()].filter(({ identity }) => identity === from.identity);
+    if (this.#acceptances.size >= MAX_ACCEPTING || ofPeer.length >= MAX_ACCEPTING_OF_A_PEER) {
+      host.signal(from.identity, failSignal(message.attempt, "too many attempts at once"));
+      return;
+    }
+    const entry = { identity: from.identity, round: new UdpAcceptance(network, host, from, message.attempt) };
+    this.#acceptances.set(key, entry);
+    void entry.round.run(offer).finally(() => {
+      if (this.#acceptances.get(key) === entry) this.#acceptances.delete(key);
+    });
+  }
+}
+
+function acceptanceKey({ identity }: PeerTarget, attempt: string): string {
+  return `${identity} ${attempt}`;
+}
