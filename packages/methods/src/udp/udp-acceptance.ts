@@ -14,6 +14,7 @@ export class UdpAcceptance {
   readonly #attempt: string;
   #run: PunchRun | undefined;
   #isStopped = false;
+  #isOpen = false;
 
   constructor(network: UdpNetwork, host: MethodHost<Duplex>, peer: PeerTarget, attempt: string) {
     this.#network = network;
@@ -22,13 +23,18 @@ export class UdpAcceptance {
     this.#attempt = attempt;
   }
 
+  /** There is a path: what remains is to confirm it once more where that was lost. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** The dialing side gave up, or began another round. */
   stop(): void {
     this.#isStopped = true;
     this.#run?.stop();
   }
 
-  /** Resolves when the round is over. */
+  /** Resolves when nothing of the round is left but the stream. */
   async run(offer: UdpDescription): Promise<void> {
     let socket: UdpSocket;
     try {
@@ -39,6 +45,7 @@ export class UdpAcceptance {
     try {
       await this.#punch(socket, offer);
     } finally {
+      await this.#run?.over;
       this.#network.release(socket);
     }
   }
@@ -60,10 +67,10 @@ export class UdpAcceptance {
     if (!("impossible" in plan)) {
       this.#run = new PunchRun(this.#network.udx, socket, options);
       const hole = await this.#run.hole;
-      if (hole) {
+      if (hole && !this.#isStopped) {
         const by = { identity: this.#peer.identity, attempt: this.#attempt };
         this.#host.accepted(this.#network.openPath(hole, own, theirs), by);
-        await this.#run.over;
+        this.#isOpen = true;
       }
     }
     if (isSearch) this.#network.endSearch();

@@ -18,8 +18,8 @@ import { UdpNetwork, type UdpNetworkOptions } from "./udp-network.ts";
 import { failSignal, readDescription } from "./udp-signal.ts";
 
 /** Attempts of other peers at once: each may hold a socket and sends probes for some seconds. */
-export const MAX_ACCEPTING = 32;
-export const MAX_ACCEPTING_OF_A_PEER = 4;
+export const MAX_ACCEPTING = 256;
+export const MAX_ACCEPTING_OF_A_PEER = 64;
 
 /** Connects peers over UDP, through address translators where they let it (spec 9.7). */
 export class UdpMethod implements ConnectionMethod<Duplex> {
@@ -104,8 +104,9 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     // A later round takes the place of the one before.
     this.#acceptances.get(key)?.round.stop();
     this.#acceptances.delete(key);
-    const ofPeer = [...this.#acceptances.values()].filter(({ identity }) => identity === from.identity);
-    if (this.#acceptances.size >= MAX_ACCEPTING || ofPeer.length >= MAX_ACCEPTING_OF_A_PEER) {
+    const all = [...this.#acceptances.values()].filter(({ round }) => !round.isOpen);
+    const ofPeer = all.filter(({ identity }) => identity === from.identity);
+    if (all.length >= MAX_ACCEPTING || ofPeer.length >= MAX_ACCEPTING_OF_A_PEER) {
       host.signal(from.identity, failSignal(message.attempt, "too many attempts at once"));
       return;
     }
