@@ -89,6 +89,7 @@ export { decodeHold, encodeHold } from "./payloads/hold.ts";
 export { decodeServerInfo, encodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
 export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
+export { type AddressScope, type ScopedAddress, scopedAddress } from "./peers/address-scope.ts";
 export type {
   Cancellation,
   Circuit,
