@@ -70,6 +70,11 @@ export class UdxDuplex extends Duplex {
     this.#timer = setInterval(() => this.#tick(), options.reportIntervalMs ?? REPORT_INTERVAL_MS);
   }
 
+  /** Bytes that came and were not read yet. */
+  get waitingBytes(): number {
+    return this.#receivedBytes - this.#takenBytes;
+  }
+
   override _read(): void {
     this.#wantsMore = true;
     this.#deliver();
@@ -135,7 +140,7 @@ export class UdxDuplex extends Duplex {
       return;
     }
     this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes - this.#takenBytes > WINDOW_BYTES) {
+    if (this.waitingBytes > WINDOW_BYTES) {
       this.destroy(pathError(`the peer sent more than the ${WINDOW_BYTES} bytes it may send ahead`));
       return;
     }

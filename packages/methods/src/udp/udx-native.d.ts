@@ -27,6 +27,7 @@ declare module "udx-native" {
     connect(socket: UdxSocket, remoteId: number, port: number, host: string): void;
     write(data: Uint8Array): boolean;
     end(): void;
+    resume(): this;
     /** Resolves when the peer has all that was written; with false where the stream ended before. */
     flush(): Promise<boolean>;
     destroy(error?: Error): void;
