@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Target } from "@lekt/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import { connectionRace, inOrder } from "../src/tcp/connection-race.ts";
-import { LoopbackListener } from "./fake-host.ts";
+import { closedPort, LoopbackListener } from "./fake-host.ts";
 
 const listeners: LoopbackListener[] = [];
 afterEach(async () => {
@@ -13,14 +13,6 @@ async function listening(host?: string): Promise<LoopbackListener> {
   const listener = await LoopbackListener.listen(host);
   listeners.push(listener);
   return listener;
-}
-
-/** A port of loopback where nobody listens. */
-async function closedPort(): Promise<number> {
-  const listener = await LoopbackListener.listen();
-  const { port } = listener;
-  await listener.close();
-  return port;
 }
 
 function race(targets: Target[], signal = new AbortController().signal) {

@@ -146,6 +146,14 @@ export class LoopbackListener {
   }
 }
 
+/** A port of loopback where nobody listens. */
+export async function closedPort(): Promise<number> {
+  const listener = await LoopbackListener.listen();
+  const { port } = listener;
+  await listener.close();
+  return port;
+}
+
 /** A connection to a server, and what that server tells about it. */
 export async function controlConnection(server: LoopbackListener): Promise<{ socket: Socket; facts: NetworkFacts }> {
   const socket = connect(server.port, "127.0.0.1");

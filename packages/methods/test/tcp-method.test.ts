@@ -7,6 +7,7 @@ import type { Gateway } from "../src/port-mapping/gateway.ts";
 import { tcp } from "../src/tcp/index.ts";
 import { TcpMethod, type TcpOptions } from "../src/tcp/tcp-method.ts";
 import {
+  closedPort,
   controlConnection,
   FakeAttempt,
   type FakeHost,
@@ -99,7 +100,7 @@ describe("what is published", () => {
       yield gateway;
     });
     one.learned(facts("203.0.113.7", "192.168.1.2"));
-    await expect.poll(async () => ports(await host.published.next()).port).toBe(40_000);
+    expect(ports(await host.published.next()).port).toBe(40_000);
     await one.close();
     expect(removed).toBe(1);
   });
@@ -323,9 +324,7 @@ describe("simultaneous open, the dialling side", () => {
   test("tries again where it is refused at first", async () => {
     const { a, peer, path } = await dialling();
     await nextSignal(a.host);
-    const place = await LoopbackListener.listen();
-    const { port } = place;
-    await place.close();
+    const port = await closedPort();
     a.method.received(peer, signal("answer", { port }));
     await nextSignal(a.host);
     // Time for the first try, which a listener that came too late shows by nothing else.
@@ -365,9 +364,7 @@ describe("simultaneous open, the dialling side", () => {
     const { a, peer, attempt, path } = await dialling();
     await nextSignal(a.host);
     if (answered) {
-      const place = await LoopbackListener.listen();
-      await place.close();
-      a.method.received(peer, signal("answer", { port: place ? 9 : 0 }));
+      a.method.received(peer, signal("answer", { port: await closedPort() }));
       expect(await nextSignal(a.host)).toMatchObject({ type: "go" });
     }
     attempt.abort.abort();
