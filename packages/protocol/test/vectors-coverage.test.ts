@@ -5,7 +5,9 @@ import {
   MALFORMED_FILES,
   malformedVectors,
   PAYLOADS_FILE,
+  PEERS_FILE,
   payloadVectors,
+  peerVectors,
   RESERVED_FILE,
   ROSTERS_FILE,
   rosterVectors,
@@ -14,7 +16,15 @@ import {
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const read = [...GOOD_FILES, ...MALFORMED_FILES, RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, URLS_FILE];
+  const read = [
+    ...GOOD_FILES,
+    ...MALFORMED_FILES,
+    RESERVED_FILE,
+    PAYLOADS_FILE,
+    ROSTERS_FILE,
+    URLS_FILE,
+    PEERS_FILE,
+  ];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });
 
@@ -24,6 +34,9 @@ test("no file is empty, and no name is there twice", () => {
     ...MALFORMED_FILES.map(malformedVectors),
     payloadVectors(),
     rosterVectors(),
+    peerVectors().preambles,
+    peerVectors().malformed,
+    peerVectors().proofs,
   ];
   for (const list of lists) {
     expect(list.length).toBeGreaterThan(0);
