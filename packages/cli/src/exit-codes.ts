@@ -99,4 +99,17 @@ export const OUTCOMES: Readonly<Record<LektErrorCode, Outcome>> = {
   LEKT_ADDRESS_IN_USE: { exitCode: EXIT.cannotListen },
   LEKT_LISTEN: { exitCode: EXIT.cannotListen },
   LEKT_INPUT: { exitCode: EXIT.failed },
+  LEKT_PATH: { exitCode: EXIT.failed, hint: "Try again; lekt doctor tells what this network allows." },
+  LEKT_PEER_IDENTITY: {
+    exitCode: EXIT.refused,
+    hint: "Ask the peer over another way which identity it has, before you send it anything.",
+  },
+  LEKT_NETWORK_KEY: {
+    exitCode: EXIT.refused,
+    hint: "Give all peers the same URL, with the key behind the #.",
+  },
+  LEKT_PEER_REFUSED: {
+    exitCode: EXIT.refused,
+    hint: "Ask who runs the peer whom it lets in, and for what.",
+  },
 };

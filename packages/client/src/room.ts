@@ -1,4 +1,4 @@
-import { LektError, type RosterChange } from "@lekt/protocol";
+import { LektError, type RosterChange, withoutFragment } from "@lekt/protocol";
 import type { RoomUpdate } from "./join-options.ts";
 import { Link } from "./link.ts";
 import { publishedOffersOf } from "./offers.ts";
@@ -16,7 +16,7 @@ import type { Settings } from "./settings.ts";
 
 /** A network that this program is in. To iterate over it is to iterate over `events()`. */
 export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
-  /** As it was given to `join`. */
+  /** As it was given to `join`, without what is behind a `#`: that may be secret. */
   readonly url: string;
   /** Everybody but oneself, stale ones included; the same array until something changes. Offline it stays as it was. */
   readonly peers: readonly Peer[];
@@ -68,7 +68,7 @@ export class JoinedRoom implements Room {
   #onNotJoined: (error: LektError) => void = () => {};
 
   constructor(url: string, settings: Settings, signal: AbortSignal | undefined) {
-    this.url = url;
+    this.url = withoutFragment(String(url));
     this.#signal = signal;
     this.#events = new RoomEvents(settings.maxQueuedEvents);
     this.joined = new Promise((resolve, reject) => {

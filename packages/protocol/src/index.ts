@@ -20,7 +20,15 @@ export {
   type RosterAddress,
   rosterAddress,
 } from "./ip.ts";
-export { DEFAULT_PORT, formatLektUrl, type LektScheme, type LektUrl, parseLektUrl } from "./lekt-url.ts";
+export {
+  DEFAULT_PORT,
+  formatLektUrl,
+  fragmentKeys,
+  type LektScheme,
+  type LektUrl,
+  parseLektUrl,
+  withoutFragment,
+} from "./lekt-url.ts";
 export {
   HEARTBEAT_BURST,
   HEARTBEAT_INTERVAL_MS,
@@ -110,6 +118,10 @@ export {
   type Target,
   type TargetQuestion,
 } from "./peers/target-rules.ts";
+export { identityText } from "./peers/identity-text.ts";
+export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
+export { decodePreamble, encodePreamble, labelFault, type PeerRole, type Preamble } from "./peers/preamble.ts";
+export { tlsSide } from "./peers/tls-side.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";
 export { RosterMember, SESSION_BYTES } from "./roster-member.ts";

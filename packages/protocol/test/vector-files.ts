@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { ClientPhase } from "../src/client-packet-decoder.ts";
+import type { PeerRole } from "../src/peers/preamble.ts";
 
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
 
@@ -10,7 +11,10 @@ export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
 export const STUN_FILE = "stun.json";
+/** Read by the tests of the method `udp`. */
+export const PROBES_FILE = "probes.json";
 export const URLS_FILE = "urls.json";
+export const PEERS_FILE = "peers.json";
 
 export function vectorFileNames(): string[] {
   return readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
@@ -108,6 +112,7 @@ export interface UrlVectors {
       readonly port: number;
       readonly network: string | null;
       readonly secure: boolean;
+      readonly networkKey?: string;
     };
   }[];
   readonly invalid: readonly { readonly url: string; readonly why: string }[];
@@ -126,6 +131,37 @@ export interface StunVectors {
     readonly transactionId: string;
     readonly mapped: readonly [string, number] | null;
   }[];
+}
+
+export interface PreambleFields {
+  readonly label: string;
+  readonly proof: string | null;
+  readonly refused: boolean;
+}
+
+export interface PeerVectors {
+  readonly preambles: readonly {
+    readonly name: string;
+    readonly from: PeerRole;
+    readonly hex: string;
+    readonly fields: PreambleFields;
+  }[];
+  readonly malformed: readonly {
+    readonly name: string;
+    readonly from: PeerRole;
+    readonly hex: string;
+    readonly offset: number;
+  }[];
+  readonly proofs: readonly {
+    readonly name: string;
+    readonly networkKey: string;
+    readonly dialing: string;
+    readonly accepting: string;
+    readonly prover: PeerRole;
+    readonly proof: string;
+  }[];
+  readonly identityTexts: readonly { readonly identity: string; readonly text: string }[];
+  readonly tlsClients: readonly { readonly identities: readonly [string, string]; readonly client: string }[];
 }
 
 export interface RosterVector {
@@ -170,6 +206,10 @@ export function stunVectors(): StunVectors {
 
 export function urlVectors(): UrlVectors {
   return readJson(URLS_FILE) as UrlVectors;
+}
+
+export function peerVectors(): PeerVectors {
+  return readJson(PEERS_FILE) as PeerVectors;
 }
 
 export function bytesOf(hex: string): Uint8Array {

@@ -5,7 +5,10 @@ import {
   MALFORMED_FILES,
   malformedVectors,
   PAYLOADS_FILE,
+  PEERS_FILE,
   payloadVectors,
+  peerVectors,
+  PROBES_FILE,
   RESERVED_FILE,
   ROSTERS_FILE,
   rosterVectors,
@@ -16,7 +19,7 @@ import {
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const others = [RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE];
+  const others = [RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE, PEERS_FILE, PROBES_FILE];
   const read = [...GOOD_FILES, ...MALFORMED_FILES, ...others];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });
@@ -29,6 +32,9 @@ test("no file is empty, and no name is there twice", () => {
     rosterVectors(),
     stunVectors().requests,
     stunVectors().responses,
+    peerVectors().preambles,
+    peerVectors().malformed,
+    peerVectors().proofs,
   ];
   for (const list of lists) {
     expect(list.length).toBeGreaterThan(0);

@@ -1,0 +1,54 @@
+import { constants } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
+import { LektError } from "@lekt/protocol";
+import { fingerprintOf, type LektIdentity } from "./identity.ts";
+import { pathError } from "./path-guard.ts";
+
+const PROTOCOL = "lekt-peer/1";
+const TLS_VERSION = "TLSv1.3";
+
+/** Mutual TLS between peers (spec 9.2). Rejects where the handshake fails; never settles where the peer is silent. */
+export function startTls(raw: Duplex, begins: "client" | "server", own: LektIdentity): Promise<TLSSocket> {
+  const settings: SecureContextOptions = {
+    cert: own.certificatePem,
+    key: own.privateKeyPem,
+    minVersion: TLS_VERSION,
+    maxVersion: TLS_VERSION,
+    sigalgs: "ecdsa_secp256r1_sha256",
+    // No session can be resumed (spec 9.2): each connection proves both identities anew.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+  // Certificates are checked against the identity, and not by who signed them or for how long.
+  const options = { ...settings, ALPNProtocols: [PROTOCOL], rejectUnauthorized: false };
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => reject(pathError(error));
+    if (begins === "client") {
+      const tls = connect({ ...options, socket: raw, checkServerIdentity: () => undefined });
+      tls.on("error", failed);
+      tls.once("secureConnect", () => resolve(tls));
+    } else {
+      // It never listens; it is how Node.js speaks the server's side of TLS on any stream.
+      const server = createServer({ ...options, requestCert: true });
+      server.once("tlsClientError", failed);
+      server.once("secureConnection", (tls) => resolve(tls.on("error", failed)));
+      server.emit("connection", raw);
+    }
+  });
+}
+
+/**
+ * Who is at the other end, proven by its key.
+ * @throws LektError `LEKT_PATH` where it speaks something else, `LEKT_PEER_IDENTITY` where it shows no certificate
+ */
+export function provenIdentity(tls: TLSSocket): Uint8Array {
+  if (tls.alpnProtocol !== PROTOCOL || tls.getProtocol() !== TLS_VERSION || tls.isSessionReused()) {
+    throw new LektError(
+      "LEKT_PATH",
+      `What is at the other end does not speak ${PROTOCOL}: probably it is no peer.`,
+    );
+  }
+  const { raw } = tls.getPeerCertificate();
+  if (!raw) throw new LektError("LEKT_PEER_IDENTITY", "The peer showed no certificate, so it could be anybody.");
+  return fingerprintOf(raw);
+}
