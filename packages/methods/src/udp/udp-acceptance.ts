@@ -12,15 +12,26 @@ export class UdpAcceptance {
   readonly #host: MethodHost<Duplex>;
   readonly #peer: PeerTarget;
   readonly #attempt: string;
+  readonly #offer: UdpDescription;
+  #answer: UdpDescription | undefined;
   #run: PunchRun | undefined;
   #isStopped = false;
   #isOpen = false;
 
-  constructor(network: UdpNetwork, host: MethodHost<Duplex>, peer: PeerTarget, attempt: string) {
+  constructor(
+    network: UdpNetwork,
+    host: MethodHost<Duplex>,
+    asked: { readonly peer: PeerTarget; readonly attempt: string; readonly offer: UdpDescription },
+  ) {
     this.#network = network;
     this.#host = host;
-    this.#peer = peer;
-    this.#attempt = attempt;
+    this.#peer = asked.peer;
+    this.#attempt = asked.attempt;
+    this.#offer = asked.offer;
+  }
+
+  get identity(): string {
+    return this.#peer.identity;
   }
 
   /** There is a path: what remains is to confirm it once more where that was lost. */
@@ -34,23 +45,31 @@ export class UdpAcceptance {
     this.#run?.stop();
   }
 
+  /** The dialing side has heard no answer. @returns whether the offer is the one of this round. */
+  repeat(offer: UdpDescription): boolean {
+    if (offer.secret !== this.#offer.secret) return false;
+    if (this.#answer) this.#signalAnswer(this.#answer);
+    return true;
+  }
+
   /** Resolves when nothing of the round is left but the stream. */
-  async run(offer: UdpDescription): Promise<void> {
+  async run(): Promise<void> {
     let socket: UdpSocket;
     try {
-      socket = this.#network.socketOf(offer.round);
+      socket = this.#network.socketOf(this.#offer.round);
     } catch {
       return this.#refuse("the machine has no socket to give");
     }
     try {
-      await this.#punch(socket, offer);
+      await this.#punch(socket);
     } finally {
       await this.#run?.over;
       this.#network.release(socket);
     }
   }
 
-  async #punch(socket: UdpSocket, theirs: UdpDescription): Promise<void> {
+  async #punch(socket: UdpSocket): Promise<void> {
+    const theirs = this.#offer;
     const own = await this.#network.describe(socket, theirs.round);
     if (this.#isStopped) return;
     const { plan, options } = preparePunch(this.#network, {
@@ -63,8 +82,10 @@ export class UdpAcceptance {
     const isSearch = options.manySockets === "here";
     if (isSearch && !this.#network.beginSearch()) return this.#refuse("too many searches for a port at once");
     // Also where there is no hope: the dialing side comes to the same result by it, and tells its user why.
-    this.#host.signal(this.#peer.identity, descriptionSignal("answer", this.#attempt, own));
-    if (!("impossible" in plan)) {
+    this.#answer = own;
+    this.#signalAnswer(own);
+    try {
+      if ("impossible" in plan) return;
       this.#run = new PunchRun(this.#network.udx, socket, options);
       const hole = await this.#run.hole;
       if (hole && !this.#isStopped) {
@@ -72,8 +93,13 @@ export class UdpAcceptance {
         this.#host.accepted(this.#network.openPath(hole, own, theirs), by);
         this.#isOpen = true;
       }
+    } finally {
+      if (isSearch) this.#network.endSearch();
     }
-    if (isSearch) this.#network.endSearch();
+  }
+
+  #signalAnswer(answer: UdpDescription): void {
+    this.#host.signal(this.#peer.identity, descriptionSignal("answer", this.#attempt, answer));
   }
 
   #refuse(reason: string): void {

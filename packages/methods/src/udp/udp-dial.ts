@@ -10,6 +10,8 @@ import type { UdpSocket } from "./udp-socket.ts";
 
 /** The peer asks its STUN servers before it answers, which takes it 2 s where none answers. */
 const ANSWER_TIMEOUT_MS = 6_000;
+/** Signals may be lost, and a peer leaves an offer alone as long as its roster lacks who makes it. */
+const OFFER_INTERVAL_MS = 500;
 
 /** Dials one peer: rounds of offer, answer and punching, until there is a path or no hope. */
 export class UdpDial {
@@ -82,12 +84,7 @@ export class UdpDial {
   async #tryFrom(socket: UdpSocket): Promise<RawPath<Duplex> | boolean> {
     const { id, peer } = this.#attempt;
     const own = await this.#unlessEnded(this.#network.describe(socket, this.#round));
-    const answer = new Promise<UdpDescription>((resolve) => {
-      this.#answered = resolve;
-    });
-    this.#host.signal(peer.identity, descriptionSignal("offer", id, own));
-    const timer = setTimeout(() => this.fail("the peer did not answer the offer"), ANSWER_TIMEOUT_MS);
-    const theirs = await this.#unlessEnded(answer).finally(() => clearTimeout(timer));
+    const theirs = await this.#offer(own);
     const { targets, refused, plan, options } = preparePunch(this.#network, {
       role: "dialing",
       attempt: id,
@@ -115,6 +112,20 @@ export class UdpDial {
     }
   }
 
+  async #offer(own: UdpDescription): Promise<UdpDescription> {
+    const answer = new Promise<UdpDescription>((resolve) => {
+      this.#answered = resolve;
+    });
+    const offer = () => this.#host.signal(this.peer, descriptionSignal("offer", this.#attempt.id, own));
+    offer();
+    const again = setInterval(offer, OFFER_INTERVAL_MS);
+    const timer = setTimeout(() => this.fail("it does not answer"), ANSWER_TIMEOUT_MS);
+    return this.#unlessEnded(answer).finally(() => {
+      clearInterval(again);
+      clearTimeout(timer);
+    });
+  }
+
   async #unlessEnded<Result>(promise: Promise<Result>): Promise<Result> {
     const { signal } = this.#ended;
     signal.throwIfAborted();
@@ -127,5 +138,5 @@ export class UdpDial {
 }
 
 function noPath(reason: string): LektError {
-  return new LektError("LEKT_PATH", `There is no path to the peer over UDP: ${reason}.`);
+  return new LektError("LEKT_CONNECT", `Cannot reach the peer by udp: ${reason}.`);
 }

@@ -12,6 +12,7 @@ import {
   type PeerTarget,
   type RawPath,
 } from "@lekt/protocol";
+import { aborted } from "../network/cancellation.ts";
 import { UdpAcceptance } from "./udp-acceptance.ts";
 import { UdpDial } from "./udp-dial.ts";
 import { UdpNetwork, type UdpNetworkOptions } from "./udp-network.ts";
@@ -28,7 +29,7 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
   readonly relayed = false;
   readonly #options: UdpNetworkOptions;
   readonly #dials = new Map<string, UdpDial>();
-  readonly #acceptances = new Map<string, { readonly identity: string; readonly round: UdpAcceptance }>();
+  readonly #acceptances = new Map<string, UdpAcceptance>();
   #host: MethodHost<Duplex> | undefined;
   #network: UdpNetwork | undefined;
 
@@ -52,9 +53,9 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
   }
 
   obstacle({ payload }: PeerTarget): string | undefined {
-    if (!payload) return "the peer does not offer UDP";
+    if (!payload) return "the peer does not offer udp";
     const decoded = decodeUdp(payload);
-    return typeof decoded === "string" ? `what the peer published for UDP is malformed: ${decoded}` : undefined;
+    return typeof decoded === "string" ? `what the peer says of udp is malformed: ${decoded}` : undefined;
   }
 
   async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
@@ -74,7 +75,7 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     const dial = this.#dials.get(attempt);
     if (dial?.peer === from.identity && type !== "offer") dial.received(message);
     else if (type === "offer") this.#accept(from, message);
-    else if (type === "fail") this.#acceptances.get(acceptanceKey(from, attempt))?.round.stop();
+    else if (type === "fail") this.#acceptances.get(acceptanceKey(from, attempt))?.stop();
   }
 
   undeliverable(to: string): void {
@@ -85,35 +86,39 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
 
   async close(): Promise<void> {
     for (const dial of this.#dials.values()) dial.fail("the room was closed");
-    for (const { round } of this.#acceptances.values()) round.stop();
+    for (const acceptance of this.#acceptances.values()) acceptance.stop();
     const network = this.#network;
     this.#network = undefined;
     await network?.close();
   }
 
   #running(): { host: MethodHost<Duplex>; network: UdpNetwork } {
-    if (!this.#host || !this.#network) throw new LektError("LEKT_CLOSED", "The room is closed.");
+    if (!this.#host || !this.#network) throw aborted();
     return { host: this.#host, network: this.#network };
   }
 
   #accept(from: PeerTarget, message: PeerSignal): void {
     const { host, network } = this.#running();
+    const { attempt } = message;
     const offer = readDescription(message);
-    if (!offer) return;
-    const key = acceptanceKey(from, message.attempt);
+    // Without its address in the roster nothing is known of where it may be; it offers again.
+    if (!offer || from.address === undefined) return;
+    const key = acceptanceKey(from, attempt);
+    const before = this.#acceptances.get(key);
+    if (before?.repeat(offer)) return;
     // A later round takes the place of the one before.
-    this.#acceptances.get(key)?.round.stop();
+    before?.stop();
     this.#acceptances.delete(key);
-    const all = [...this.#acceptances.values()].filter(({ round }) => !round.isOpen);
-    const ofPeer = all.filter(({ identity }) => identity === from.identity);
-    if (all.length >= MAX_ACCEPTING || ofPeer.length >= MAX_ACCEPTING_OF_A_PEER) {
-      host.signal(from.identity, failSignal(message.attempt, "too many attempts at once"));
+    const others = [...this.#acceptances.values()].filter(({ isOpen }) => !isOpen);
+    const ofPeer = others.filter(({ identity }) => identity === from.identity);
+    if (others.length >= MAX_ACCEPTING || ofPeer.length >= MAX_ACCEPTING_OF_A_PEER) {
+      host.signal(from.identity, failSignal(attempt, "too many attempts at once"));
       return;
     }
-    const entry = { identity: from.identity, round: new UdpAcceptance(network, host, from, message.attempt) };
-    this.#acceptances.set(key, entry);
-    void entry.round.run(offer).finally(() => {
-      if (this.#acceptances.get(key) === entry) this.#acceptances.delete(key);
+    const acceptance = new UdpAcceptance(network, host, { peer: from, attempt, offer });
+    this.#acceptances.set(key, acceptance);
+    void acceptance.run().finally(() => {
+      if (this.#acceptances.get(key) === acceptance) this.#acceptances.delete(key);
     });
   }
 }

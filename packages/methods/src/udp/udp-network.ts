@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Duplex } from "node:stream";
-import type { NetworkFacts, RawPath } from "@lekt/protocol";
+import { type NetworkFacts, type RawPath, scopedAddress } from "@lekt/protocol";
 import UDX from "udx-native";
 import { endpointText } from "../network/endpoint-text.ts";
 import { PortMapping } from "../port-mapping/port-mapping.ts";
@@ -46,7 +46,10 @@ export class UdpNetwork {
   }
 
   learned(facts: NetworkFacts): void {
-    this.#facts = facts;
+    // A socket for both families tells IPv4 addresses as IPv6.
+    const normal = (address: string | undefined) => scopedAddress(address)?.text ?? address;
+    const { publicAddress, localAddress } = facts;
+    this.#facts = { ...facts, publicAddress: normal(publicAddress), localAddress: normal(localAddress) };
     this.#observations.clear();
     void this.#observe(this.#main);
     if (!this.#options.portMapping || this.#mapping) return;
