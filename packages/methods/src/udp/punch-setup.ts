@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import {
   allowedTargets,
+  type Endpoint,
   MAX_PACKETS_TO_OTHER_ADDRESS,
   type PeerTarget,
   parseIpv4,
@@ -38,14 +39,27 @@ export interface PreparedPunch {
 /** What both sides make of their two descriptions (spec 9.7.5). */
 export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPunch {
   const { role, attempt, peer, own, theirs } = setup;
-  const { allowed, refused } = allowedTargets({
-    candidates: theirs.candidates,
-    peerAddress: peer.address,
-    ownPublicAddress: network.facts?.publicAddress,
-    ownLocalAddress: network.facts?.localAddress,
-  });
-  const atRoster = allowed.find(({ reach, address }) => reach === "roster" && parseIpv4(address) !== undefined);
-  const plan = planPunch(own, theirs, allowed);
+  const judge = (candidates: readonly UdpCandidate[]) =>
+    allowedTargets({
+      candidates,
+      peerAddress: peer.address,
+      ownPublicAddress: network.facts?.publicAddress,
+      ownLocalAddress: network.facts?.localAddress,
+    });
+  const { allowed: targets, refused } = judge(theirs.candidates);
+  const packetsTo = ({ reach }: Target) => {
+    if (reach !== "other") return MAX_PACKETS_TO_PEER;
+    // The first round has sent all that the whole attempt may send there.
+    return own.round === 0 ? MAX_PACKETS_TO_OTHER_ADDRESS : 0;
+  };
+  const answered: UdpCandidate[] = [...targets];
+  const answersTo = (from: Endpoint) => {
+    answered.push({ kind: "reflexive", ...from });
+    const target = judge(answered).allowed.find(({ address, port }) => address === from.address && port === from.port);
+    return target ? packetsTo(target) : 0;
+  };
+  const atRoster = targets.find(({ reach, address }) => reach === "roster" && parseIpv4(address) !== undefined);
+  const plan = planPunch(own, theirs, targets);
   const manySockets = "impossible" in plan || !atRoster ? "neither" : plan.manySockets;
   const [offer, answer] = role === "dialing" ? [own, theirs] : [theirs, own];
   const roundMs = manySockets === "neither" ? ROUND_MS : MANY_SOCKETS_ROUND_MS;
@@ -54,16 +68,13 @@ export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPu
     attempt,
     secret: Buffer.from(offer.secret + answer.secret, "hex"),
     cookieKey: network.cookieKey,
-    targets: allowed.map(({ address, port, reach }) => ({
-      address,
-      port,
-      maxPackets: reach === "other" ? MAX_PACKETS_TO_OTHER_ADDRESS : MAX_PACKETS_TO_PEER,
-    })),
+    targets: targets.map((target) => ({ ...target, maxPackets: packetsTo(target) })),
+    answersTo,
     manySockets,
     rosterAddress: atRoster?.address,
     nowMs: performance.now(),
     durationMs: roundMs + (role === "dialing" ? 0 : ACCEPTING_EXTRA_MS),
     random: randomInt(2 ** 32),
   };
-  return { targets: allowed, refused, plan, options };
+  return { targets, refused, plan, options };
 }

@@ -15,8 +15,9 @@ const SOCKETS_SWEEP_MS = 5_000;
 const PROBE_TIMES_MS = [0, 60, 160, 320, 600, 1_000, 1_500, 2_000, 2_500];
 /** Of the few packets that a strange address may get, some are kept for answers. */
 const KEPT_FOR_ANSWERS = 2;
-/** Packets to an address that was not offered and has not shown yet that it hears us (spec 9.6). */
-const STRANGER_PACKETS = 5;
+/** From each of the many, to a port that has not shown yet that it hears us. */
+const PACKETS_OF_EACH_SOCKET = 5;
+/** Addresses and ports from which probes come and that were not offered. */
 const MAX_STRANGERS = 8;
 const CHOSEN_INTERVAL_MS = 100;
 
@@ -34,6 +35,8 @@ export interface PunchOptions {
   /** Known to nobody else: makes the cookies. */
   readonly cookieKey: Uint8Array;
   readonly targets: readonly PunchTarget[];
+  /** So many packets may answer a probe from where none was offered, until it shows that it hears them. */
+  readonly answersTo: (from: Endpoint) => number;
   /** Where the many-socket method opens its sockets. */
   readonly manySockets: "here" | "there" | "neither";
   /** The only address that the many-socket method sends to. */
@@ -188,7 +191,7 @@ export class Punch {
     if (this.#options.manySockets === "here") {
       const target = this.#options.targets.find((target) => target.address === address);
       for (let i = 0; target && i < SOCKETS_PER_INTERVAL; i++) {
-        const contact = this.#contact(1 + (this.#socketsSent++ % MANY_SOCKETS), target, STRANGER_PACKETS);
+        const contact = this.#contact(1 + (this.#socketsSent++ % MANY_SOCKETS), target, PACKETS_OF_EACH_SOCKET);
         if (contact.packetsLeft > 0) this.#send(contact, "probe", effects);
       }
     } else {
@@ -206,7 +209,7 @@ export class Punch {
     if (known) return known;
     if (this.#strangers >= MAX_STRANGERS) return undefined;
     this.#strangers++;
-    return this.#contact(socket, from, STRANGER_PACKETS);
+    return this.#contact(socket, from, this.#options.answersTo(from));
   }
 
   #contact(socket: number, remote: Endpoint, packetsLeft: number): Contact {

@@ -36,6 +36,7 @@ it("finds its way by one of many sockets, and closes all others", async () => {
     secret: SECRET,
     cookieKey: Buffer.alloc(32, 8),
     targets: [{ ...target, maxPackets: 64 }],
+    answersTo: () => 0,
     manySockets: "here",
     rosterAddress: target.address,
     nowMs: performance.now(),

@@ -15,6 +15,7 @@ function punchOf(options: Partial<PunchOptions> = {}): Punch {
     secret: SECRET,
     cookieKey: randomBytes(32),
     targets: [{ ...PEER, maxPackets: 64 }],
+    answersTo: () => 5,
     manySockets: "neither",
     rosterAddress: PEER.address,
     nowMs: 0,
