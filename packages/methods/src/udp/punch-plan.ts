@@ -15,7 +15,11 @@ export type PunchPlan =
  * the same two descriptions.
  * @param targets those of the peer's candidates that may be sent to
  */
-export function planPunch(own: PunchSide, peer: PunchSide, targets: readonly Target<UdpCandidate>[]): PunchPlan {
+export function planPunch(
+  own: PunchSide,
+  peer: PunchSide,
+  targets: readonly Target<UdpCandidate>[],
+): PunchPlan {
   // An address of the same network, of a port that a router opened, or IPv6 needs no hole in an address translator.
   const hasWayAround =
     targets.some(({ kind, address }) => kind === "mapped" || (kind === "host" && canSendTo(address, own))) ||

@@ -72,7 +72,7 @@ export class PunchRun {
   #carryOut(effects: readonly PunchEffect[]): void {
     for (const effect of effects) {
       if (effect.type === "send") this.#socket(effect.socket)?.send(effect.to, effect.bytes);
-      else if (effect.type === "gave-up") return this.stop();
+      else if (effect.type === "gave-up") this.stop();
       else this.#opened(effect.socket, effect.remote);
     }
     this.#schedule();

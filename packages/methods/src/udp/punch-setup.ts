@@ -55,10 +55,14 @@ export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPu
   const answered: UdpCandidate[] = [...targets];
   const answersTo = (from: Endpoint) => {
     answered.push({ kind: "reflexive", ...from });
-    const target = judge(answered).allowed.find(({ address, port }) => address === from.address && port === from.port);
+    const target = judge(answered).allowed.find(
+      ({ address, port }) => address === from.address && port === from.port,
+    );
     return target ? packetsTo(target) : 0;
   };
-  const atRoster = targets.find(({ reach, address }) => reach === "roster" && parseIpv4(address) !== undefined);
+  const atRoster = targets.find(
+    ({ reach, address }) => reach === "roster" && parseIpv4(address) !== undefined,
+  );
   const plan = planPunch(own, theirs, targets);
   const manySockets = "impossible" in plan || !atRoster ? "neither" : plan.manySockets;
   const [offer, answer] = role === "dialing" ? [own, theirs] : [theirs, own];

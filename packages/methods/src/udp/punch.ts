@@ -1,7 +1,15 @@
 import { createHmac } from "node:crypto";
 import type { Endpoint } from "@lekt/protocol";
 import { PortWalk } from "./port-walk.ts";
-import { COOKIE_BYTES, decodeProbe, encodeProbe, NO_ECHO, type PeerRole, type ProbeKind, probedAttempt } from "./probe.ts";
+import {
+  COOKIE_BYTES,
+  decodeProbe,
+  encodeProbe,
+  NO_ECHO,
+  type PeerRole,
+  type ProbeKind,
+  probedAttempt,
+} from "./probe.ts";
 
 /** Sockets on the side with a symmetric NAT, beside the main one (spec 9.7.6). */
 export const MANY_SOCKETS = 256;
@@ -191,14 +199,23 @@ export class Punch {
     if (this.#options.manySockets === "here") {
       const target = this.#options.targets.find((target) => target.address === address);
       for (let i = 0; target && i < SOCKETS_PER_INTERVAL; i++) {
-        const contact = this.#contact(1 + (this.#socketsSent++ % MANY_SOCKETS), target, PACKETS_OF_EACH_SOCKET);
+        const contact = this.#contact(
+          1 + (this.#socketsSent++ % MANY_SOCKETS),
+          target,
+          PACKETS_OF_EACH_SOCKET,
+        );
         if (contact.packetsLeft > 0) this.#send(contact, "probe", effects);
       }
     } else {
       this.#socketsSent++;
       const to = { address, port: this.#walk.next() };
       // Not kept as a contact: thousands of them are sent to, and hardly one answers.
-      effects.push({ type: "send", socket: 0, to, bytes: this.#probe("probe", this.#cookie(0, to), NO_ECHO) });
+      effects.push({
+        type: "send",
+        socket: 0,
+        to,
+        bytes: this.#probe("probe", this.#cookie(0, to), NO_ECHO),
+      });
     }
     const isSwept = this.#options.manySockets === "here" && this.#socketsSent % MANY_SOCKETS === 0;
     this.#manyAtMs = nowMs + (isSwept ? SOCKETS_SWEEP_MS : PORT_INTERVAL_MS);

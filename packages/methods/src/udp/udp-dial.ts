@@ -1,11 +1,18 @@
 import type { Duplex } from "node:stream";
 import { type DialAttempt, LektError, type MethodHost, type PeerSignal, type RawPath } from "@lekt/protocol";
-import { abortSignal, aborted } from "../network/cancellation.ts";
+import { aborted, abortSignal } from "../network/cancellation.ts";
 import { endpointText } from "../network/endpoint-text.ts";
-import { preparePunch } from "./punch-setup.ts";
 import { PunchRun } from "./punch-run.ts";
+import { preparePunch } from "./punch-setup.ts";
 import type { UdpNetwork } from "./udp-network.ts";
-import { descriptionSignal, failSignal, MAX_ROUNDS, readDescription, readReason, type UdpDescription } from "./udp-signal.ts";
+import {
+  descriptionSignal,
+  failSignal,
+  MAX_ROUNDS,
+  readDescription,
+  readReason,
+  type UdpDescription,
+} from "./udp-signal.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
 /** The peer asks its STUN servers before it answers, which takes it 2 s where none answers. */

@@ -30,7 +30,10 @@ export class UdpNetwork {
   /** Carries all streams but those from later rounds and of the many-socket method. */
   readonly #main: UdpSocket;
   readonly #streams = new Set<number>();
-  readonly #observations = new Map<UdpSocket, { readonly atMs: number; readonly seen: Promise<NatObservation> }>();
+  readonly #observations = new Map<
+    UdpSocket,
+    { readonly atMs: number; readonly seen: Promise<NatObservation> }
+  >();
   #facts: NetworkFacts | undefined;
   #mapping: PortMapping | undefined;
   #mappedPort: number | undefined;

@@ -12,7 +12,15 @@ describe("the kind of address translation", () => {
     ["both see the same port", [OUTER, { ...OUTER }], "independent", 1],
     ["each sees another port", [OUTER, { ...OUTER, port: 4_001 }], "symmetric", 2],
     ["each sees another address", [OUTER, { ...OUTER, address: "203.0.113.6" }], "symmetric", 2],
-    ["both see IPv6 alone", [{ address: "2001:db8::5", port: 1 }, { address: "2001:db8::5", port: 2 }], "unknown", 2],
+    [
+      "both see IPv6 alone",
+      [
+        { address: "2001:db8::5", port: 1 },
+        { address: "2001:db8::5", port: 2 },
+      ],
+      "unknown",
+      2,
+    ],
     ["one of each family", [OUTER, { address: "2001:db8::5", port: 4_000 }], "unknown", 2],
   ])("%s", (_name, answers, nat, reflexive) => {
     const observation = judgeAnswers(answers);

@@ -3,7 +3,12 @@ import { expect, it } from "vitest";
 import { decodeProbe, encodeProbe, type Probe, probedAttempt } from "../../src/udp/probe.ts";
 
 interface ProbeVectors {
-  readonly good: readonly { readonly name: string; readonly secret: string; readonly hex: string; readonly fields: Probe }[];
+  readonly good: readonly {
+    readonly name: string;
+    readonly secret: string;
+    readonly hex: string;
+    readonly fields: Probe;
+  }[];
   readonly bad: readonly { readonly name: string; readonly secret: string; readonly hex: string }[];
 }
 

@@ -10,7 +10,11 @@ function side(nat: NatKind, ...candidates: UdpCandidate[]): PunchSide {
   return { nat, candidates: candidates.length > 0 ? candidates : [candidate("reflexive", "203.0.113.5")] };
 }
 
-function planned(own: PunchSide, peer: PunchSide, allowed: readonly UdpCandidate[] = peer.candidates): string {
+function planned(
+  own: PunchSide,
+  peer: PunchSide,
+  allowed: readonly UdpCandidate[] = peer.candidates,
+): string {
   const plan = planPunch(
     own,
     peer,

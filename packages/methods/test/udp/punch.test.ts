@@ -27,7 +27,10 @@ function punchOf(options: Partial<PunchOptions> = {}): Punch {
 
 function probeBytes(probe: Partial<Probe>, secret: Uint8Array = SECRET): Uint8Array {
   const cookie = "aaaaaaaaaaaaaaaa";
-  return encodeProbe({ role: "dialing", kind: "probe", attempt: ATTEMPT, cookie, echo: NO_ECHO, ...probe }, secret);
+  return encodeProbe(
+    { role: "dialing", kind: "probe", attempt: ATTEMPT, cookie, echo: NO_ECHO, ...probe },
+    secret,
+  );
 }
 
 /** All that a punch sends by itself until it gives up. */
@@ -180,7 +183,11 @@ describe("whom punching sends to", () => {
   });
 
   it("searches ports of the roster's address alone, a hundred a second, none twice", () => {
-    const punch = punchOf({ targets: [{ ...PEER, maxPackets: 64 }], manySockets: "there", durationMs: 21_000 });
+    const punch = punchOf({
+      targets: [{ ...PEER, maxPackets: 64 }],
+      manySockets: "there",
+      durationMs: 21_000,
+    });
     const all = sends(runAlone(punch));
     expect(new Set(all.map(({ to }) => to.address))).toEqual(new Set([PEER.address]));
     expect(new Set(all.map(({ socket }) => socket))).toEqual(new Set([0]));

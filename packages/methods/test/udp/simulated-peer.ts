@@ -43,7 +43,12 @@ export class SimulatedPeer {
 
   begin(options: PeerPunch): void {
     const { clock } = this.#internet;
-    this.punch = new Punch({ ...options, answersTo: () => 5, cookieKey: randomBytes(32), nowMs: clock.nowMs });
+    this.punch = new Punch({
+      ...options,
+      answersTo: () => 5,
+      cookieKey: randomBytes(32),
+      nowMs: clock.nowMs,
+    });
     this.#listen(0);
     this.#schedule();
   }

@@ -2,10 +2,16 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
-import { decodeUdp, type Endpoint, type NetworkFacts, type PeerSignal, type PeerTarget } from "@lekt/protocol";
+import {
+  decodeUdp,
+  type Endpoint,
+  type NetworkFacts,
+  type PeerSignal,
+  type PeerTarget,
+} from "@lekt/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
-import { FakeAttempt, FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
+import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
 import { StunResponder } from "./stun-responder.ts";
 
 const closing: (() => unknown)[] = [];
@@ -63,7 +69,10 @@ function destroyLater(stream: Duplex): void {
 }
 
 async function connected(a: Side, b: Side, attempt = new FakeAttempt(b.target)) {
-  const [here, { path: there, by }] = await Promise.all([a.method.dial(attempt), b.host.acceptedPaths.next()]);
+  const [here, { path: there, by }] = await Promise.all([
+    a.method.dial(attempt),
+    b.host.acceptedPaths.next(),
+  ]);
   for (const { stream } of [here, there]) destroyLater(stream);
   return { here, there, by };
 }
@@ -220,7 +229,10 @@ describe("the method udp", () => {
     const first = a.method.dial(new FakeAttempt(b.target));
     await a.host.signals.next();
     a.method.undeliverable(IDENTITY_B);
-    await expect(first).rejects.toMatchObject({ code: "LEKT_CONNECT", message: expect.stringMatching(/pass the offer on/) });
+    await expect(first).rejects.toMatchObject({
+      code: "LEKT_CONNECT",
+      message: expect.stringMatching(/pass the offer on/),
+    });
     const attempt = new FakeAttempt(b.target);
     const second = a.method.dial(attempt);
     await expect.poll(() => a.host.signals.size).toBeGreaterThan(1);
