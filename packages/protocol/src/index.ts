@@ -103,6 +103,27 @@ export { decodeHold, encodeHold } from "./payloads/hold.ts";
 export { decodeServerInfo, encodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
 export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
+export { type AddressScope, type ScopedAddress, scopedAddress } from "./peers/address-scope.ts";
+export type {
+  Cancellation,
+  Circuit,
+  ConnectionMethod,
+  DialAttempt,
+  MethodHost,
+  NetworkFacts,
+  PeerSignal,
+  PeerTarget,
+  RawPath,
+} from "./peers/connection-method.ts";
+export {
+  allowedTargets,
+  MAX_PACKETS_TO_OTHER_ADDRESS,
+  MAX_TARGETS_OF_A_KIND,
+  type Reach,
+  type RefusedTarget,
+  type Target,
+  type TargetQuestion,
+} from "./peers/target-rules.ts";
 export { identityText } from "./peers/identity-text.ts";
 export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
 export { decodePreamble, encodePreamble, labelFault, type PeerRole, type Preamble } from "./peers/preamble.ts";
@@ -127,6 +148,13 @@ export {
   type ServerSessionPhase,
 } from "./server-session.ts";
 export { sha256 } from "./sha256.ts";
+export {
+  answerBindingRequest,
+  type BindingResponse,
+  decodeBindingResponse,
+  encodeBindingRequest,
+} from "./stun/binding.ts";
+export { isStunPacket, STUN_TRANSACTION_ID_BYTES } from "./stun/stun-message.ts";
 export { UpdateLog, type UpdateLogOptions } from "./update-log.ts";
 export { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 export { formatVersion, PROTOCOL_VERSION, type Version } from "./version.ts";

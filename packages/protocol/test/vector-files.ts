@@ -20,6 +20,9 @@ export const MALFORMED_FILES = [
 export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
+export const STUN_FILE = "stun.json";
+/** Read by the tests of the method `udp`. */
+export const PROBES_FILE = "probes.json";
 export const URLS_FILE = "urls.json";
 export const PEERS_FILE = "peers.json";
 
@@ -132,6 +135,21 @@ export interface UrlVectors {
   readonly invalid: readonly { readonly url: string; readonly why: string }[];
 }
 
+export interface StunVectors {
+  readonly requests: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly from: readonly [string, number];
+    readonly answer: string | null;
+  }[];
+  readonly responses: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly transactionId: string;
+    readonly mapped: readonly [string, number] | null;
+  }[];
+}
+
 export interface PreambleFields {
   readonly label: string;
   readonly proof: string | null;
@@ -197,6 +215,10 @@ export function payloadVectors(): readonly PayloadVectors[] {
 
 export function rosterVectors(): readonly RosterVector[] {
   return readJson(ROSTERS_FILE) as readonly RosterVector[];
+}
+
+export function stunVectors(): StunVectors {
+  return readJson(STUN_FILE) as StunVectors;
 }
 
 export function urlVectors(): UrlVectors {

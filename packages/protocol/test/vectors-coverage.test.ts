@@ -8,23 +8,19 @@ import {
   PEERS_FILE,
   payloadVectors,
   peerVectors,
+  PROBES_FILE,
   RESERVED_FILE,
   ROSTERS_FILE,
   rosterVectors,
+  STUN_FILE,
+  stunVectors,
   URLS_FILE,
   vectorFileNames,
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const read = [
-    ...GOOD_FILES,
-    ...MALFORMED_FILES,
-    RESERVED_FILE,
-    PAYLOADS_FILE,
-    ROSTERS_FILE,
-    URLS_FILE,
-    PEERS_FILE,
-  ];
+  const others = [RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE, PEERS_FILE, PROBES_FILE];
+  const read = [...GOOD_FILES, ...MALFORMED_FILES, ...others];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });
 
@@ -34,6 +30,8 @@ test("no file is empty, and no name is there twice", () => {
     ...MALFORMED_FILES.map(malformedVectors),
     payloadVectors(),
     rosterVectors(),
+    stunVectors().requests,
+    stunVectors().responses,
     peerVectors().preambles,
     peerVectors().malformed,
     peerVectors().proofs,

@@ -71,7 +71,7 @@ export class PathAcceptor {
     });
   }
 
-  /** Strangers are refused (spec 9.6): who has no network key to prove has to be in the roster. */
+  /** Strangers are refused (spec 9.9): who has no network key to prove has to be in the roster. */
   async #accepts({ identity, label }: SecuredPeer): Promise<boolean> {
     const entry = this.handlers.get(label);
     if (!entry) return false;

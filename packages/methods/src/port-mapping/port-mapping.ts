@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Gateway, MappedPort, Mapping, Transport } from "./gateway.ts";
+import { natPmpGateways } from "./nat-pmp.ts";
+import { upnpGateways } from "./upnp.ts";
+
+export type GatewaySearch = (signal: AbortSignal) => AsyncIterable<Gateway>;
+
+export interface PortMappingOptions {
+  readonly transport: Transport;
+  readonly port: number;
+  /** Default: NAT-PMP at the default gateway, then UPnP. */
+  readonly gateways?: GatewaySearch;
+  /** At first, and where it changed. */
+  readonly onChange: (mapped: MappedPort | undefined) => void;
+}
+
+/** Networks change: a laptop comes to a router that maps ports. */
+const SEARCH_AGAIN_MS = 300_000;
+/** For gateways that grant next to no time. */
+const MIN_RENEWAL_MS = 500;
+const REQUEST_TIMEOUT_MS = 5_000;
+const REMOVAL_TIMEOUT_MS = 2_000;
+
+/** Keeps a port of the router mapped to one of this machine, in the background, until it is closed. */
+export class PortMapping {
+  readonly #options: PortMappingOptions;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #gateway: Gateway | undefined;
+  #mapping: Mapping | undefined;
+
+  constructor(options: PortMappingOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** Takes the mapping back, as far as the gateway still answers. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+    const mapping = this.#mapping;
+    this.#mapping = undefined;
+    // A mapping that could not be removed ends by itself after its lifetime.
+    await mapping?.remove(AbortSignal.timeout(REMOVAL_TIMEOUT_MS)).catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const mapping = (await this.#renew()) ?? (await this.#search());
+      this.#keep(mapping);
+      const waitMs = mapping ? Math.max(MIN_RENEWAL_MS, mapping.lifetimeMs / 2) : SEARCH_AGAIN_MS;
+      await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async #renew(): Promise<Mapping | undefined> {
+    return this.#gateway && this.#map(this.#gateway);
+  }
+
+  async #search(): Promise<Mapping | undefined> {
+    this.#gateway = undefined;
+    const search = this.#options.gateways ?? systemGateways;
+    try {
+      for await (const gateway of search(this.#closing.signal)) {
+        const mapping = await this.#map(gateway);
+        if (!mapping) continue;
+        this.#gateway = gateway;
+        return mapping;
+      }
+    } catch {
+      // No gateway was found; that is the usual case and nobody's fault.
+    }
+    return undefined;
+  }
+
+  async #map(gateway: Gateway): Promise<Mapping | undefined> {
+    const { transport, port } = this.#options;
+    const wantedPort = this.#mapping?.port ?? port;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+    return gateway.map({ transport, port, wantedPort }, signal).catch(() => undefined);
+  }
+
+  #keep(mapping: Mapping | undefined): void {
+    // Closed while the gateway was asked to renew: what it granted before is what is to be removed.
+    if (this.#closing.signal.aborted && !mapping) return;
+    const before = this.#mapping;
+    this.#mapping = mapping;
+    if (this.#closing.signal.aborted) return;
+    if (before?.port !== mapping?.port || before?.address !== mapping?.address)
+      this.#options.onChange(mapping && { address: mapping.address, port: mapping.port });
+  }
+}
+
+async function* systemGateways(signal: AbortSignal): AsyncGenerator<Gateway> {
+  yield* natPmpGateways();
+  yield* upnpGateways(signal);
+}

@@ -1,0 +1,149 @@
+import { randomBytes, randomInt } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { type NetworkFacts, type RawPath, scopedAddress } from "@lekt/protocol";
+import UDX from "udx-native";
+import { endpointText } from "../network/endpoint-text.ts";
+import { PortMapping } from "../port-mapping/port-mapping.ts";
+import { ownCandidates } from "./candidates.ts";
+import type { NatObservation } from "./nat-observer.ts";
+import type { PunchedHole } from "./punch-run.ts";
+import { resolveStunServers } from "./stun-servers.ts";
+import { SECRET_BYTES, type UdpDescription } from "./udp-signal.ts";
+import { UdpSocket } from "./udp-socket.ts";
+import { UdxDuplex } from "./udx-duplex.ts";
+
+/** Translators keep an unused mapping for 30 s and more. */
+const OBSERVATION_FRESH_MS = 15_000;
+/** Of 256 sockets each. */
+const MAX_SEARCHES = 2;
+
+export interface UdpNetworkOptions {
+  /** Default: true. */
+  readonly portMapping: boolean;
+}
+
+/** The own end of the network: sockets, what is known of how they are seen from outside, and streams over them. */
+export class UdpNetwork {
+  readonly udx = new UDX();
+  readonly cookieKey = randomBytes(32);
+  readonly #options: UdpNetworkOptions;
+  /** Carries all streams but those from later rounds and of the many-socket method. */
+  readonly #main: UdpSocket;
+  readonly #streams = new Set<number>();
+  readonly #observations = new Map<
+    UdpSocket,
+    { readonly atMs: number; readonly seen: Promise<NatObservation> }
+  >();
+  #facts: NetworkFacts | undefined;
+  #mapping: PortMapping | undefined;
+  #mappedPort: number | undefined;
+  #searches = 0;
+
+  constructor(options: UdpNetworkOptions) {
+    this.#options = options;
+    this.#main = new UdpSocket(this.udx);
+  }
+
+  get facts(): NetworkFacts | undefined {
+    return this.#facts;
+  }
+
+  learned(facts: NetworkFacts): void {
+    // A socket for both families tells IPv4 addresses as IPv6.
+    const normal = (address: string | undefined) => scopedAddress(address)?.text ?? address;
+    const { publicAddress, localAddress } = facts;
+    this.#facts = { ...facts, publicAddress: normal(publicAddress), localAddress: normal(localAddress) };
+    this.#observations.clear();
+    void this.#observe(this.#main);
+    if (!this.#options.portMapping || this.#mapping) return;
+    this.#mapping = new PortMapping({
+      transport: "udp",
+      port: this.#main.port,
+      onChange: (mapped) => {
+        this.#mappedPort = mapped?.port;
+      },
+    });
+  }
+
+  /** To be given back by `release`. @throws where the machine has no socket to give. */
+  socketOf(round: number): UdpSocket {
+    return round === 0 ? this.#main : new UdpSocket(this.udx);
+  }
+
+  /** Streams over it live on. */
+  release(socket: UdpSocket): void {
+    if (socket === this.#main) return;
+    this.#observations.delete(socket);
+    void socket.close();
+  }
+
+  /** Whether one more may open hundreds of sockets; then to be ended by `endSearch`. */
+  beginSearch(): boolean {
+    if (this.#searches >= MAX_SEARCHES) return false;
+    this.#searches++;
+    return true;
+  }
+
+  endSearch(): void {
+    this.#searches--;
+  }
+
+  async describe(socket: UdpSocket, round: number): Promise<UdpDescription> {
+    const { nat, reflexive } = await this.#observe(socket);
+    return {
+      round,
+      secret: randomBytes(SECRET_BYTES).toString("hex"),
+      stream: this.#newStreamId(),
+      nat,
+      candidates: ownCandidates({
+        port: socket.port,
+        reflexive,
+        mappedPort: socket === this.#main ? this.#mappedPort : undefined,
+        facts: this.#facts,
+        isDualStack: socket.isDualStack,
+      }),
+    };
+  }
+
+  openPath({ socket, remote }: PunchedHole, own: UdpDescription, peer: UdpDescription): RawPath<Duplex> {
+    const stream = this.udx.createStream(own.stream);
+    stream.connect(socket.native, peer.stream, remote.port, remote.address);
+    this.#streams.add(own.stream);
+    stream.once("close", () => this.#streams.delete(own.stream));
+    const isSameMachine = remote.address === this.#facts?.publicAddress;
+    const localAddress = isSameMachine ? remote.address : this.#facts?.localAddress;
+    return {
+      stream: new UdxDuplex(stream),
+      dialled: "both",
+      local: endpointText(localAddress, socket.port),
+      remote: endpointText(remote.address, remote.port),
+      relayed: false,
+    };
+  }
+
+  async close(): Promise<void> {
+    const { idle } = this.#main.native;
+    const closed = this.#main.close();
+    await this.#mapping?.close();
+    // With streams on it, it closes after the last of them.
+    if (idle) await closed;
+  }
+
+  #observe(socket: UdpSocket): Promise<NatObservation> {
+    const known = this.#observations.get(socket);
+    const nowMs = performance.now();
+    if (known && nowMs - known.atMs < OBSERVATION_FRESH_MS) return known.seen;
+    const stun = this.#facts?.stun ?? [];
+    const seen = resolveStunServers(stun).then((servers) => socket.observer.observe(servers));
+    this.#observations.set(socket, { atMs: nowMs, seen });
+    return seen;
+  }
+
+  /** udx asks for no more than that it is free, but who guesses it can break a path. */
+  #newStreamId(): number {
+    let id: number;
+    do id = randomInt(1, 2 ** 32);
+    while (this.#streams.has(id));
+    return id;
+  }
+}

@@ -1,0 +1,279 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import {
+  decodeUdp,
+  type Endpoint,
+  type NetworkFacts,
+  type PeerSignal,
+  type PeerTarget,
+} from "@lekt/protocol";
+import { afterEach, describe, expect, it } from "vitest";
+import { MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
+import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
+import { StunResponder } from "./stun-responder.ts";
+
+const closing: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Side {
+  readonly method: UdpMethod;
+  readonly host: FakeHost;
+  readonly target: PeerTarget;
+}
+
+const LOOPBACK: NetworkFacts = {
+  publicAddress: "127.0.0.1",
+  publicPort: 1,
+  localAddress: "::ffff:127.0.0.1",
+  localPort: 1,
+  relay: undefined,
+  stun: [],
+};
+
+async function side(identity: string, facts: Partial<NetworkFacts> = {}): Promise<Side> {
+  const { method, host, payload } = await started(new UdpMethod({ portMapping: false }), identity);
+  closing.push(() => method.close());
+  const known = { ...LOOPBACK, ...facts };
+  method.learned(known);
+  return { method, host, target: { identity, address: known.publicAddress, payload } };
+}
+
+type Change = (message: PeerSignal) => PeerSignal | undefined;
+
+/** Passes signals on as a server does, those of `from` changed. */
+function passOn(from: Side, to: Side, change: Change = (message) => message): void {
+  void (async () => {
+    for (;;) {
+      const { message } = await from.host.signals.next();
+      const changed = change(JSON.parse(JSON.stringify(message)) as PeerSignal);
+      if (changed) to.method.received(from.target, changed);
+    }
+  })();
+}
+
+async function pair(facts: Partial<NetworkFacts> = {}, change?: Change): Promise<[Side, Side]> {
+  const [a, b] = [await side(IDENTITY_A, facts), await side(IDENTITY_B, facts)];
+  passOn(a, b, change);
+  passOn(b, a, change);
+  return [a, b];
+}
+
+function destroyLater(stream: Duplex): void {
+  stream.on("error", () => {});
+  closing.push(() => stream.destroy());
+}
+
+async function connected(a: Side, b: Side, attempt = new FakeAttempt(b.target)) {
+  const [here, { path: there, by }] = await Promise.all([
+    a.method.dial(attempt),
+    b.host.acceptedPaths.next(),
+  ]);
+  for (const { stream } of [here, there]) destroyLater(stream);
+  return { here, there, by };
+}
+
+/** The peers see addresses in the offers and answers of these rounds where nobody is. */
+function misled(rounds: number, deadPort: number): Change {
+  return (message) => {
+    if (typeof message["round"] !== "number" || message["round"] >= rounds) return message;
+    return { ...message, candidates: [{ kind: "host", address: "127.0.0.1", port: deadPort }] };
+  };
+}
+
+/** A UDP socket that nobody answers from. */
+async function deadSocket(): Promise<number> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  closing.push(() => socket.close());
+  return socket.address().port;
+}
+
+describe("the method udp", () => {
+  it("publishes no port, as streams have to be agreed on first", async () => {
+    const { target } = await side(IDENTITY_A);
+    expect(decodeUdp(target.payload as Uint8Array)).toEqual({ version: 1, port: 0, endpoints: [] });
+  });
+
+  it("connects two peers, both dialling, and says where", async () => {
+    const [a, b] = await pair();
+    const attempt = new FakeAttempt(b.target);
+    const { here, there, by } = await connected(a, b, attempt);
+    expect(by).toEqual({ identity: IDENTITY_A, attempt: attempt.id });
+    expect(here).toMatchObject({ dialled: "both", relayed: false });
+    expect([here.local, here.remote]).toEqual([there.remote, there.local]);
+    expect(here.local).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(attempt.candidates).toContain(`udp ${here.remote}, host`);
+    here.stream.end("question");
+    expect(await text(there.stream.iterator({ destroyOnReturn: false }))).toBe("question");
+    there.stream.end("answer");
+    expect(await text(here.stream)).toBe("answer");
+  });
+
+  it("carries many streams over one socket", async () => {
+    const [a, b] = await pair();
+    const attempts = Array.from({ length: 20 }, (_, i) => i.toString(16).padStart(16, "0"));
+    const paths = await Promise.all(attempts.map((id) => a.method.dial(new FakeAttempt(b.target, id))));
+    expect(new Set(paths.map(({ local }) => local)).size).toBe(1);
+    for (const { stream } of paths) destroyLater(stream);
+    const texts = new Map<string, string>();
+    for (const [i, { stream }] of paths.entries()) stream.end(`stream ${attempts[i]}`);
+    for (const _ of attempts) {
+      const { path, by } = await b.host.acceptedPaths.next();
+      destroyLater(path.stream);
+      texts.set(by?.attempt as string, await text(path.stream));
+    }
+    for (const id of attempts) expect(texts.get(id)).toBe(`stream ${id}`);
+  });
+
+  it("learns from STUN how it is seen, and names that first", async () => {
+    const seen = (from: Endpoint) => ({ address: "203.0.113.5", port: from.port ^ 1 });
+    const servers = [await StunResponder.open(seen), await StunResponder.open(seen)];
+    for (const server of servers) closing.push(() => server.close());
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun: servers.map(({ text }) => text) });
+    const attempt = new FakeAttempt({ ...a.target, identity: IDENTITY_B });
+    const dialling = a.method.dial(attempt);
+    const { message } = await a.host.signals.next();
+    expect(message).toMatchObject({ type: "offer", nat: "independent", round: 0, method: "udp", v: 1 });
+    const [first] = message["candidates"] as Endpoint[];
+    expect(first).toMatchObject({ kind: "reflexive", address: "203.0.113.5" });
+    attempt.abort.abort();
+    await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+    expect((await a.host.signals.next()).message).toMatchObject({ type: "fail" });
+  });
+
+  it("says at once that there is no way between two symmetric networks", async () => {
+    let port = 40_000;
+    const servers = [await StunResponder.open(seen), await StunResponder.open(seen)];
+    function seen(): Endpoint {
+      return { address: "203.0.113.5", port: port++ };
+    }
+    for (const server of servers) closing.push(() => server.close());
+    const stun = servers.map(({ text }) => text);
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6", stun });
+    // What else the machine that runs the test is connected to must not help.
+    const reflexive: Change = (message) => {
+      const { candidates } = message;
+      if (!Array.isArray(candidates)) return message;
+      return { ...message, candidates: candidates.filter(({ kind }) => kind === "reflexive") };
+    };
+    passOn(a, b, reflexive);
+    passOn(b, a, reflexive);
+    const attempt = new FakeAttempt(b.target);
+    const startMs = performance.now();
+    await expect(a.method.dial(attempt)).rejects.toMatchObject({
+      code: "LEKT_CONNECT",
+      message: expect.stringMatching(/both networks use another port for each destination/),
+    });
+    expect(performance.now() - startMs).toBeLessThan(2_000);
+    expect(attempt.notes).toContain("address translation: symmetric here, symmetric there; round 1");
+  });
+
+  it("tries again from a new port where the first let nothing through", async () => {
+    const dead = await deadSocket();
+    const [a, b] = await pair({}, misled(1, dead));
+    const attempt = new FakeAttempt(b.target);
+    const { here, there } = await connected(a, b, attempt);
+    expect(attempt.notes.some((note) => note.endsWith("round 2"))).toBe(true);
+    here.stream.end("by another port");
+    expect(await text(there.stream)).toBe("by another port");
+  });
+
+  it("offers again until the roster of the peer has it, and then connects once", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    passOn(b, a);
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    const first = (await a.host.signals.next()).message;
+    b.method.received({ ...a.target, address: undefined }, first);
+    const second = (await a.host.signals.next()).message;
+    expect(second).toEqual(first);
+    for (let i = 0; i < 3; i++) b.method.received(a.target, second);
+    const path = await dialling;
+    const { path: there } = await b.host.acceptedPaths.next();
+    for (const { stream } of [path, there]) destroyLater(stream);
+    path.stream.end("once");
+    expect(await text(there.stream)).toBe("once");
+    expect(b.host.acceptedPaths.size).toBe(0);
+  });
+
+  it.each(["before", "while the peer is silent", "while it punches"])("is aborted %s", async (phase) => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const attempt = new FakeAttempt(b.target);
+    if (phase === "before") attempt.abort.abort();
+    const dialling = a.method.dial(attempt);
+    if (phase === "while it punches") {
+      const offer = misled(1, dead)((await a.host.signals.next()).message) as PeerSignal;
+      b.method.received(a.target, offer);
+      const answer = misled(1, dead)((await b.host.signals.next()).message) as PeerSignal;
+      a.method.received(b.target, answer);
+      await expect.poll(() => attempt.candidates.length).toBe(1);
+    }
+    if (phase === "while the peer is silent") await a.host.signals.next();
+    attempt.abort.abort();
+    await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+    const { message } = await a.host.signals.next();
+    expect(message).toMatchObject({ type: "fail" });
+    b.method.received(a.target, message);
+    expect(b.host.acceptedPaths.size).toBe(0);
+  });
+
+  it("gives up at once where the peer cannot be signalled, or says that it gives up", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const first = a.method.dial(new FakeAttempt(b.target));
+    await a.host.signals.next();
+    a.method.undeliverable(IDENTITY_B);
+    await expect(first).rejects.toMatchObject({
+      code: "LEKT_CONNECT",
+      message: expect.stringMatching(/pass the offer on/),
+    });
+    const attempt = new FakeAttempt(b.target);
+    const second = a.method.dial(attempt);
+    await expect.poll(() => a.host.signals.size).toBeGreaterThan(1);
+    const fail = { v: 1, type: "fail", attempt: attempt.id, method: "udp", reason: "no\u001b[31m" } as const;
+    // Nobody else can end it.
+    a.method.received({ ...b.target, identity: "cc".repeat(32) }, { ...fail, reason: "somebody else" });
+    a.method.received(b.target, fail);
+    await expect(second).rejects.toThrow("the peer gave up: no?[31m");
+  });
+
+  it("holds so many attempts of one peer at once, and refuses one more", async () => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    dialling.catch(() => {});
+    const offer = misled(1, dead)((await a.host.signals.next()).message) as PeerSignal;
+    const types: string[] = [];
+    for (let i = 0; i <= MAX_ACCEPTING_OF_A_PEER; i++) {
+      b.method.received(a.target, { ...offer, attempt: i.toString(16).padStart(16, "0") });
+    }
+    while (types.length <= MAX_ACCEPTING_OF_A_PEER) types.push((await b.host.signals.next()).message.type);
+    expect(types.filter((type) => type === "fail")).toHaveLength(1);
+    // Another peer is not kept out by it.
+    b.method.received({ ...a.target, identity: "cc".repeat(32) }, offer);
+    expect((await b.host.signals.next()).message.type).toBe("answer");
+    a.method.undeliverable(IDENTITY_B);
+  });
+
+  it("leaves streams alone when it is closed, and dials no more", async () => {
+    const [a, b] = await pair();
+    const { here, there } = await connected(a, b);
+    await Promise.all([a.method.close(), b.method.close()]);
+    here.stream.end("still here");
+    expect(await text(there.stream)).toBe("still here");
+    await expect(a.method.dial(new FakeAttempt(b.target))).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+  });
+
+  it("names what stands in the way of a peer", async () => {
+    const { method, target } = await side(IDENTITY_A);
+    expect(method.obstacle(target)).toBeUndefined();
+    expect(method.obstacle({ ...target, payload: undefined })).toMatch(/does not offer/);
+    expect(method.obstacle({ ...target, payload: Uint8Array.of(2, 0, 0) })).toMatch(/malformed/);
+  });
+});
