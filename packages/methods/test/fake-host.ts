@@ -124,7 +124,7 @@ export class LoopbackListener {
   }
 
   static async listen(host = "127.0.0.1", port = 0): Promise<LoopbackListener> {
-    const server = createServer({ allowHalfOpen: true });
+    const server = createServer();
     const listener = new LoopbackListener(server);
     server.listen({ host, port });
     await once(server, "listening");
@@ -156,7 +156,7 @@ export async function closedPort(): Promise<number> {
 
 /** A connection to a server, and what that server tells about it. */
 export async function controlConnection(server: LoopbackListener): Promise<{ socket: Socket; facts: NetworkFacts }> {
-  const socket = connect(server.port, "127.0.0.1");
+  const socket = connect({ host: "127.0.0.1", port: server.port, localAddress: "0.0.0.0" });
   await once(socket, "connect");
   const facts = {
     publicAddress: "127.0.0.1",

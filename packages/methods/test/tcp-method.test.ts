@@ -62,7 +62,10 @@ const ended = (stream: Duplex) => new Promise((resolve) => finished(stream, reso
 
 async function text(stream: Duplex): Promise<string> {
   let all = "";
-  for await (const chunk of stream) all += chunk;
+  stream.on("data", (chunk) => {
+    all += chunk;
+  });
+  await once(stream, "end");
   return all;
 }
 
@@ -189,7 +192,7 @@ describe("listening", () => {
     await once(rude, "connect");
     const { path } = await b.host.acceptedPaths.next();
     rude.resetAndDestroy();
-    await once(path.stream, "close");
+    await ended(path.stream);
     const polite = connect(port, "127.0.0.1");
     closing.push(() => polite.destroy());
     await b.host.acceptedPaths.next();

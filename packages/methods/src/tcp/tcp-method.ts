@@ -57,7 +57,7 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
   #facts: NetworkFacts | undefined;
   #mapping: PortMapping | undefined;
   #mapped: MappedPort | undefined;
-  #published = new Uint8Array();
+  #published: Uint8Array = new Uint8Array();
 
   /** @param gateways for tests; default: what the system and its network know */
   constructor(options: TcpOptions = {}, gateways?: GatewaySearch) {
