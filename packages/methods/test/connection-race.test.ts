@@ -16,7 +16,8 @@ async function listening(host?: string): Promise<LoopbackListener> {
 
 function race(targets: Target[], signal = new AbortController().signal) {
   const log: string[] = [];
-  const name = ({ address, port }: Target) => `${address} ${targets.findIndex((target) => target.port === port)}`;
+  const name = ({ address, port }: Target) =>
+    `${address} ${targets.findIndex((target) => target.port === port)}`;
   const socket = connectionRace(targets, {
     signal,
     onStart: (target) => log.push(`start ${name(target)}`),
@@ -25,7 +26,11 @@ function race(targets: Target[], signal = new AbortController().signal) {
   return { log, socket };
 }
 
-const target = (address: string, port: number, reach: Target["reach"] = "roster"): Target => ({ address, port, reach });
+const target = (address: string, port: number, reach: Target["reach"] = "roster"): Target => ({
+  address,
+  port,
+  reach,
+});
 
 describe("the order", () => {
   test("is by preference, and the families take turns", () => {

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import type { Endpoint, NetworkFacts } from "@lekt/protocol";
 
 /** A closed connection keeps its pair of ports for so long on one of its sides (TIME-WAIT). */
