@@ -100,7 +100,9 @@ export class FakeUpnpGateway {
 
   #call(soapAction: string, body: string): [number, string] {
     const action = /#(\w+)"/.exec(soapAction)?.[1] ?? "";
-    const args = Object.fromEntries([...body.matchAll(/<(New\w+)>([^<]*)</g)].map(([, name, value]) => [name, value]));
+    const args = Object.fromEntries(
+      [...body.matchAll(/<(New\w+)>([^<]*)</g)].map(([, name, value]) => [name, value]),
+    );
     this.calls.push({ action, args });
     const key = `${args["NewProtocol"]} ${args["NewExternalPort"]}`;
     if (action === "GetExternalIPAddress")

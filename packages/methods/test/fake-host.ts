@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket, connect } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type {
   Circuit,
@@ -124,7 +124,7 @@ export class LoopbackListener {
   }
 
   static async listen(host = "127.0.0.1", port = 0): Promise<LoopbackListener> {
-    const server = createServer({ allowHalfOpen: true });
+    const server = createServer();
     const listener = new LoopbackListener(server);
     server.listen({ host, port });
     await once(server, "listening");
@@ -155,8 +155,10 @@ export async function closedPort(): Promise<number> {
 }
 
 /** A connection to a server, and what that server tells about it. */
-export async function controlConnection(server: LoopbackListener): Promise<{ socket: Socket; facts: NetworkFacts }> {
-  const socket = connect(server.port, "127.0.0.1");
+export async function controlConnection(
+  server: LoopbackListener,
+): Promise<{ socket: Socket; facts: NetworkFacts }> {
+  const socket = connect({ host: "127.0.0.1", port: server.port, localAddress: "0.0.0.0" });
   await once(socket, "connect");
   const facts = {
     publicAddress: "127.0.0.1",

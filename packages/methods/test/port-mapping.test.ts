@@ -119,18 +119,23 @@ describe("NAT-PMP", () => {
     return { router, gateway: natPmpGateway("127.0.0.1", router.port) };
   }
 
-  test.each(["tcp", "udp"] as const)("maps and removes, %s; the port is the gateway's choice", async (transport) => {
-    const { router, gateway: pmp } = await gateway();
-    const mapping = await pmp.map({ ...REQUEST, transport }, NEVER);
-    expect(mapping).toMatchObject({ address: "203.0.113.21", port: 40_000, lifetimeMs: 3_600_000 });
-    const opcode = transport === "udp" ? 1 : 2;
-    expect(await router.requests.next()).toEqual(Buffer.from([0, 0]));
-    expect(await router.requests.next()).toEqual(
-      Buffer.from([0, opcode, 0, 0, 0x0f, 0xa0, 0x0f, 0xa0, 0, 0, 0x0e, 0x10]),
-    );
-    await mapping.remove(NEVER);
-    expect(await router.requests.next()).toEqual(Buffer.from([0, opcode, 0, 0, 0x0f, 0xa0, 0, 0, 0, 0, 0, 0]));
-  });
+  test.each(["tcp", "udp"] as const)(
+    "maps and removes, %s; the port is the gateway's choice",
+    async (transport) => {
+      const { router, gateway: pmp } = await gateway();
+      const mapping = await pmp.map({ ...REQUEST, transport }, NEVER);
+      expect(mapping).toMatchObject({ address: "203.0.113.21", port: 40_000, lifetimeMs: 3_600_000 });
+      const opcode = transport === "udp" ? 1 : 2;
+      expect(await router.requests.next()).toEqual(Buffer.from([0, 0]));
+      expect(await router.requests.next()).toEqual(
+        Buffer.from([0, opcode, 0, 0, 0x0f, 0xa0, 0x0f, 0xa0, 0, 0, 0x0e, 0x10]),
+      );
+      await mapping.remove(NEVER);
+      expect(await router.requests.next()).toEqual(
+        Buffer.from([0, opcode, 0, 0, 0x0f, 0xa0, 0, 0, 0, 0, 0, 0]),
+      );
+    },
+  );
 
   test("asks again where a packet is lost", async () => {
     const { router, gateway: pmp } = await gateway();
@@ -139,7 +144,14 @@ describe("NAT-PMP", () => {
   });
 
   test("reads past what answers something else", async () => {
-    for (const garbage of ["", "00", "0082", "00810000000000000fa09c4000000e10", "0082000000000000", "ff".repeat(600)]) {
+    for (const garbage of [
+      "",
+      "00",
+      "0082",
+      "00810000000000000fa09c4000000e10",
+      "0082000000000000",
+      "ff".repeat(600),
+    ]) {
       const { router, gateway: pmp } = await gateway();
       router.garbage = Buffer.from(garbage, "hex");
       expect(await pmp.map(REQUEST, NEVER)).toMatchObject({ port: 40_000 });
@@ -171,7 +183,8 @@ describe("NAT-PMP", () => {
 
   test("a response is cut short at no byte without being refused", () => {
     const response = encodeMapRequest("tcp", { innerPort: 1, outerPort: 2, lifetimeSeconds: 3 });
-    for (let length = 0; length < 16; length++) expect(decodeMapResponse(response.subarray(0, length), "tcp")).toBeUndefined();
+    for (let length = 0; length < 16; length++)
+      expect(decodeMapResponse(response.subarray(0, length), "tcp")).toBeUndefined();
   });
 });
 

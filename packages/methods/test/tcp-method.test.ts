@@ -1,7 +1,12 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { type Duplex, finished } from "node:stream";
-import { decodeListeningPorts, encodeListeningPorts, type ListeningPorts, type NetworkFacts } from "@lekt/protocol";
+import {
+  decodeListeningPorts,
+  encodeListeningPorts,
+  type ListeningPorts,
+  type NetworkFacts,
+} from "@lekt/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Gateway } from "../src/port-mapping/gateway.ts";
 import { tcp } from "../src/tcp/index.ts";
@@ -24,7 +29,11 @@ afterEach(async () => {
 
 const LOOPBACK = { host: "127.0.0.1" };
 
-async function method(options: TcpOptions = LOOPBACK, identity = IDENTITY_A, gateways?: ConstructorParameters<typeof TcpMethod>[1]) {
+async function method(
+  options: TcpOptions = LOOPBACK,
+  identity = IDENTITY_A,
+  gateways?: ConstructorParameters<typeof TcpMethod>[1],
+) {
   const one = await started(new TcpMethod(options, gateways), identity);
   closing.push(() => one.method.close());
   return one;
@@ -62,7 +71,10 @@ const ended = (stream: Duplex) => new Promise((resolve) => finished(stream, reso
 
 async function text(stream: Duplex): Promise<string> {
   let all = "";
-  for await (const chunk of stream) all += chunk;
+  stream.on("data", (chunk) => {
+    all += chunk;
+  });
+  await once(stream, "end");
   return all;
 }
 
@@ -120,6 +132,7 @@ describe("what is published", () => {
     let asked = 0;
     const gateways = async function* (): AsyncGenerator<Gateway> {
       asked++;
+      yield* [];
     };
     const told = await method({ host: "0.0.0.0", portMapping: false }, IDENTITY_A, gateways);
     told.method.learned(facts("203.0.113.7", "192.168.1.2"));
@@ -189,7 +202,7 @@ describe("listening", () => {
     await once(rude, "connect");
     const { path } = await b.host.acceptedPaths.next();
     rude.resetAndDestroy();
-    await once(path.stream, "close");
+    await ended(path.stream);
     const polite = connect(port, "127.0.0.1");
     closing.push(() => polite.destroy());
     await b.host.acceptedPaths.next();
@@ -202,7 +215,12 @@ describe("dialling an open port", () => {
     const attempt = new FakeAttempt(peer);
     const path = await a.method.dial(attempt);
     const { path: theirs } = await b.host.acceptedPaths.next();
-    expect(path).toMatchObject({ dialled: "here", relayed: false, local: theirs.remote, remote: theirs.local });
+    expect(path).toMatchObject({
+      dialled: "here",
+      relayed: false,
+      local: theirs.remote,
+      remote: theirs.local,
+    });
     expect(attempt.candidates).toEqual([`tcp ${path.remote}, roster`]);
     path.stream.end("question");
     expect(await text(theirs.stream)).toBe("question");
@@ -225,7 +243,10 @@ describe("dialling an open port", () => {
     const victim = await LoopbackListener.listen();
     closing.push(() => victim.close());
     a.method.learned({ ...facts("203.0.113.9", "192.168.1.2"), publicPort: undefined });
-    const endpoints = ["127.0.0.1", "::1", "169.254.169.254", "10.0.0.1"].map((address) => ({ address, port: victim.port }));
+    const endpoints = ["127.0.0.1", "::1", "169.254.169.254", "10.0.0.1"].map((address) => ({
+      address,
+      port: victim.port,
+    }));
     const attempt = new FakeAttempt({
       identity: IDENTITY_B,
       address: "127.0.0.1",
@@ -241,7 +262,9 @@ describe("dialling an open port", () => {
     const { a, peer } = await pair();
     expect(a.method.obstacle(peer)).toBeUndefined();
     expect(a.method.obstacle({ ...peer, payload: undefined })).toBe("the peer does not offer tcp");
-    expect(a.method.obstacle({ ...peer, payload: Uint8Array.of(1) })).toBe("what the peer says of tcp is malformed");
+    expect(a.method.obstacle({ ...peer, payload: Uint8Array.of(1) })).toBe(
+      "what the peer says of tcp is malformed",
+    );
   });
 
   test("nobody there: the error has the reason of each way", async () => {
@@ -387,7 +410,9 @@ describe("simultaneous open, the dialling side", () => {
       "this machine is seen on IPv4, the peer on IPv6",
     );
     const unseen = { ...peer, address: undefined };
-    await expect(a.method.dial(new FakeAttempt(unseen))).rejects.toThrow("the address of the peer is not known");
+    await expect(a.method.dial(new FakeAttempt(unseen))).rejects.toThrow(
+      "the address of the peer is not known",
+    );
     expect(a.host.signals.size).toBe(0);
   });
 });
@@ -440,7 +465,8 @@ describe("simultaneous open, the answering side", () => {
 
   test("a further stream gets a port of its own where the router changes no numbers", async () => {
     const { b, control, there, peer } = await answering();
-    const offer = (attempt: string) => b.method.received(peer, { ...signal("offer", { port: there.port }), attempt });
+    const offer = (attempt: string) =>
+      b.method.received(peer, { ...signal("offer", { port: there.port }), attempt });
     offer("00".repeat(8));
     offer("11".repeat(8));
     const answers = [await nextSignal(b.host), await nextSignal(b.host)];
@@ -455,7 +481,8 @@ describe("simultaneous open, the answering side", () => {
   test("a port whose number the router changes serves one connection", async () => {
     const { b, control, there, peer } = await answering();
     b.method.learned({ ...control, publicPort: (control.publicPort as number) ^ 1 });
-    const offer = (attempt: string) => b.method.received(peer, { ...signal("offer", { port: there.port }), attempt });
+    const offer = (attempt: string) =>
+      b.method.received(peer, { ...signal("offer", { port: there.port }), attempt });
     offer("00".repeat(8));
     expect(await nextSignal(b.host)).toMatchObject({ type: "answer" });
     offer("11".repeat(8));
@@ -522,7 +549,8 @@ describe("simultaneous open, the answering side", () => {
 
   test("the peer that gives up, or is gone, ends it", async () => {
     for (const giveUp of [
-      (m: TcpMethod, peer: { identity: string; address: string; payload: Uint8Array }) => m.received(peer, signal("fail")),
+      (m: TcpMethod, peer: { identity: string; address: string; payload: Uint8Array }) =>
+        m.received(peer, signal("fail")),
       (m: TcpMethod) => m.undeliverable(IDENTITY_B),
     ]) {
       const { b, there, peer } = await answering();

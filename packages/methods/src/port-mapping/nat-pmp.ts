@@ -25,7 +25,11 @@ export function natPmpGateway(host: string, port = PMP_PORT): Gateway {
     decode: (bytes: Uint8Array) => Answer | undefined,
     signal: AbortSignal,
   ) => asked(host, port, request, decode, signal);
-  const askToMap = ({ transport, port: innerPort }: MappingRequest, rest: Omit<PmpMapping, "innerPort">, signal: AbortSignal) =>
+  const askToMap = (
+    { transport, port: innerPort }: MappingRequest,
+    rest: Omit<PmpMapping, "innerPort">,
+    signal: AbortSignal,
+  ) =>
     ask(
       encodeMapRequest(transport, { innerPort, ...rest }),
       (bytes) => {

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { upnpNat, type Gateway as UpnpGateway } from "@achingbrain/nat-port-mapper";
+import { type Gateway as UpnpGateway, upnpNat } from "@achingbrain/nat-port-mapper";
 import { type Gateway, MAPPING_LIFETIME_SECONDS } from "./gateway.ts";
 
 const SEARCH_MS = 5_000;

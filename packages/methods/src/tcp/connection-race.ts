@@ -38,7 +38,9 @@ export function connectionRace(targets: readonly Target[], options: ConnectionRa
       if (target) start(target);
       else if (running.size === 0) {
         finish();
-        reject(new Error(targets.length === 0 ? "it names no address to dial" : "none of its addresses answers"));
+        reject(
+          new Error(targets.length === 0 ? "it names no address to dial" : "none of its addresses answers"),
+        );
       }
     };
     const start = (target: Target) => {

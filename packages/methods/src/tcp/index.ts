@@ -1,5 +1,5 @@
-import type { ConnectionMethod } from "@lekt/protocol";
 import type { Duplex } from "node:stream";
+import type { ConnectionMethod } from "@lekt/protocol";
 import { TcpMethod, type TcpOptions } from "./tcp-method.ts";
 
 export type { TcpOptions };

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import type { Endpoint, NetworkFacts } from "@lekt/protocol";
 
 /** A closed connection keeps its pair of ports for so long on one of its sides (TIME-WAIT). */
@@ -20,6 +20,7 @@ export interface PortLease {
  * outside only where the router changes no numbers.
  */
 export class LocalPorts {
+  /** Local port and peer. */
   readonly #inUse = new Set<string>();
   readonly #waiting = new Set<NodeJS.Timeout>();
 
@@ -28,9 +29,10 @@ export class LocalPorts {
     const { localAddress: address, localPort, publicPort } = facts ?? {};
     if (address === undefined || localPort === undefined || publicPort === undefined)
       return "the server does not say at which port it sees this machine";
-    if (!this.#inUse.has(peer)) {
-      this.#inUse.add(peer);
-      return this.#portLease(peer, { address, port: localPort }, publicPort);
+    const pair = `${localPort} ${peer}`;
+    if (!this.#inUse.has(pair)) {
+      this.#inUse.add(pair);
+      return this.#portLease(pair, { address, port: localPort }, publicPort);
     }
     if (localPort !== publicPort) return "the port that both know is in use between these two peers";
     const port = await freePort(address);
@@ -42,8 +44,8 @@ export class LocalPorts {
     this.#waiting.clear();
   }
 
-  #portLease(peer: string, local: Endpoint, publicPort: number): PortLease {
-    const release = () => this.#inUse.delete(peer);
+  #portLease(pair: string, local: Endpoint, publicPort: number): PortLease {
+    const release = () => this.#inUse.delete(pair);
     return {
       local,
       publicPort,

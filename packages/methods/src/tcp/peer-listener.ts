@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { LektError } from "@lekt/protocol";
 import { endpointText } from "../network/endpoint-text.ts";
 

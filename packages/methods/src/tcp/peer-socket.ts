@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { RawPath } from "@lekt/protocol";
 import type { Duplex } from "node:stream";
+import type { RawPath } from "@lekt/protocol";
 import { endpointText } from "../network/endpoint-text.ts";
 
 /** Where nothing comes for so long, the system probes each second, and gives up after ten probes. */

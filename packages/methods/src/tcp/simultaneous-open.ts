@@ -174,7 +174,8 @@ export class SimultaneousOpen {
     const key = answerKey(from.identity, message.attempt);
     const known = this.#answers.get(key);
     if (known) {
-      if (known.lease) this.#signal(from.identity, message.attempt, "answer", { port: known.lease.publicPort });
+      if (known.lease)
+        this.#signal(from.identity, message.attempt, "answer", { port: known.lease.publicPort });
       return;
     }
     const ofPeer = [...this.#answers.values()].filter(({ peer }) => peer === from.identity).length;
@@ -205,8 +206,7 @@ export class SimultaneousOpen {
       this.#host.accepted(rawPath(socket, "both"), { identity: from.identity, attempt });
     } catch (error) {
       if (typeof lease === "object") lease.release();
-      if (!signal.aborted)
-        this.#signal(from.identity, attempt, "fail", { reason: (error as Error).message });
+      if (!signal.aborted) this.#signal(from.identity, attempt, "fail", { reason: (error as Error).message });
     }
   }
 
@@ -245,7 +245,10 @@ function goOf(answer: Answer, signal: AbortSignal): Promise<void> {
       settle();
     };
     const onAbort = () => finish(() => reject(aborted()));
-    const timer = setTimeout(() => finish(() => reject(new Error("the offer went no further"))), AGREEMENT_MS);
+    const timer = setTimeout(
+      () => finish(() => reject(new Error("the offer went no further"))),
+      AGREEMENT_MS,
+    );
     signal.addEventListener("abort", onAbort, { once: true });
     answer.onGo = () => finish(resolve);
     if (signal.aborted) onAbort();
@@ -258,5 +261,7 @@ function portOf({ port }: PeerSignal): number {
 }
 
 function reasonOf({ reason }: PeerSignal): string {
-  return typeof reason === "string" ? `the peer says: ${safeText(reason.slice(0, MAX_REASON_LENGTH))}` : "the peer gave up";
+  return typeof reason === "string"
+    ? `the peer says: ${safeText(reason.slice(0, MAX_REASON_LENGTH))}`
+    : "the peer gave up";
 }

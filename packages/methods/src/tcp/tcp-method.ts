@@ -21,7 +21,7 @@ import {
   scopedAddress,
   type Target,
 } from "@lekt/protocol";
-import { abortSignal, aborted } from "../network/cancellation.ts";
+import { aborted, abortSignal } from "../network/cancellation.ts";
 import { endpointText } from "../network/endpoint-text.ts";
 import { furtherEndpoints, ownAddresses } from "../network/own-addresses.ts";
 import type { MappedPort } from "../port-mapping/gateway.ts";
@@ -57,7 +57,7 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
   #facts: NetworkFacts | undefined;
   #mapping: PortMapping | undefined;
   #mapped: MappedPort | undefined;
-  #published = new Uint8Array();
+  #published: Uint8Array = new Uint8Array();
 
   /** @param gateways for tests; default: what the system and its network know */
   constructor(options: TcpOptions = {}, gateways?: GatewaySearch) {
@@ -87,7 +87,9 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
 
   obstacle({ payload }: PeerTarget): string | undefined {
     if (!payload) return "the peer does not offer tcp";
-    return typeof decodeListeningPorts(payload) === "string" ? "what the peer says of tcp is malformed" : undefined;
+    return typeof decodeListeningPorts(payload) === "string"
+      ? "what the peer says of tcp is malformed"
+      : undefined;
   }
 
   async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
@@ -136,8 +138,10 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
   async #dialOpenPorts(attempt: DialAttempt, signal: AbortSignal): Promise<RawPath<Duplex>> {
     const socket = await connectionRace(this.#targets(attempt), {
       signal,
-      onStart: ({ address, port, reach }) => attempt.candidate(`tcp ${endpointText(address, port)}, ${reach}`),
-      onFailure: ({ address, port }, error) => attempt.note(`tcp ${endpointText(address, port)}: ${error.message}`),
+      onStart: ({ address, port, reach }) =>
+        attempt.candidate(`tcp ${endpointText(address, port)}, ${reach}`),
+      onFailure: ({ address, port }, error) =>
+        attempt.note(`tcp ${endpointText(address, port)}: ${error.message}`),
     });
     return rawPath(socket, "here");
   }
@@ -220,7 +224,9 @@ function isOwn({ text, scope }: ScopedAddress): boolean {
 async function openPortsHadTheirChance(dialled: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const timer = new AbortController();
   const either = AbortSignal.any([signal, timer.signal]);
-  await Promise.race([sleep(OPEN_PORT_HEAD_START_MS, undefined, { signal: either }), dialled]).catch(() => {});
+  await Promise.race([sleep(OPEN_PORT_HEAD_START_MS, undefined, { signal: either }), dialled]).catch(
+    () => {},
+  );
   timer.abort();
   if (signal.aborted) throw aborted();
 }
