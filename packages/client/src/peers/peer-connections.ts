@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
 import {
   type ConnectionMethod,
@@ -29,8 +30,10 @@ export interface ConnectOptions {
   readonly label?: string;
   /** Aborts the connecting (`LEKT_ABORTED`), and nothing later. */
   readonly signal?: AbortSignal;
-  /** Default 15,000. */
+  /** Default 25,000. */
   readonly timeoutMs?: number;
+  /** How long a path through the relay waits for a direct one that is still being looked for. Default 2,000. */
+  readonly graceMs?: number;
   /** Names of the methods to be tried, such as "tcp". Default: all that the room has. */
   readonly methods?: readonly string[];
 }
@@ -58,7 +61,7 @@ export const CONNECT_PACE: ConnectPace = {
   directSearch: { firstDelayMs: 2_000, maxDelayMs: 300_000 },
 };
 
-const CONNECT_TIMEOUT_MS = 15_000;
+const CONNECT_TIMEOUT_MS = 25_000;
 /** Connects of one room at once. */
 export const MAX_CONNECTS = 256;
 
@@ -75,6 +78,8 @@ export class PeerConnections {
   constructor(settings: PeerSettings, pace: ConnectPace = CONNECT_PACE) {
     this.#settings = settings;
     this.#pace = pace;
+    // Everything that is under way listens.
+    setMaxListeners(0, this.#closing.signal);
     this.#bench = new MethodBench({
       methods: settings.methods,
       identity: settings.identity.fingerprint,
@@ -143,9 +148,11 @@ export class PeerConnections {
   /** @throws PeerConnectError, LektError `LEKT_OPTION`, `LEKT_CLOSED` */
   async connect(reference: PeerReference, options: ConnectOptions = {}): Promise<PeerStream> {
     this.#throwIfClosed();
-    const { label = "", timeoutMs = CONNECT_TIMEOUT_MS } = options;
+    const { label = "", timeoutMs = CONNECT_TIMEOUT_MS, graceMs = this.#pace.graceMs } = options;
     checkLabel(label);
     if (!(timeoutMs > 0)) throw badOption("timeoutMs", `${timeoutMs}`, "it is a number above 0");
+    if (!(graceMs >= 0)) throw badOption("graceMs", `${graceMs}`, "it is a number from 0");
+    const wish = { label, timeoutMs, graceMs };
     const identity = this.#identityOf(reference);
     const methods = this.#methodsNamed(options.methods);
     const trace = new TraceRecorder(identity, () => performance.now());
@@ -155,11 +162,11 @@ export class PeerConnections {
     }
     this.#connects++;
     try {
-      const stream = await this.#find(trace, methods, label, timeoutMs, options.signal);
+      const stream = await this.#find(trace, methods, wish, options.signal);
       const direct = this.#settings.methods.filter((method) => !method.relayed && methods.includes(method));
       if (stream.path.relayed && direct.length > 0) {
         searchDirect(stream, this.#pace.directSearch, this.#closing.signal, (signal) =>
-          this.#find(trace, direct, label, timeoutMs, signal),
+          this.#find(trace, direct, wish, signal),
         );
       }
       return stream;
@@ -171,12 +178,11 @@ export class PeerConnections {
   async #find(
     trace: TraceRecorder,
     methods: readonly ConnectionMethod<Duplex>[],
-    label: string,
-    timeoutMs: number,
+    { label, timeoutMs, graceMs }: Required<Pick<ConnectOptions, "label" | "timeoutMs" | "graceMs">>,
     signal: AbortSignal | undefined,
   ): Promise<PeerStream> {
     const { identity, networkKey } = this.#settings;
-    const { headStartMs, graceMs, secureTimeoutMs } = this.#pace;
+    const { headStartMs, secureTimeoutMs } = this.#pace;
     const peer = trace.peer;
     const expected = fromHex(peer) as Uint8Array;
     const found = await findPath({

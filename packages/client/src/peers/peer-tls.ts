@@ -4,7 +4,6 @@ import { connect, createServer, type SecureContextOptions, type TLSSocket } from
 import { LektError } from "@lekt/protocol";
 import { fingerprintOf, type LektIdentity } from "./identity.ts";
 import { pathError } from "./path-guard.ts";
-import { TlsCarrier } from "./tls-carrier.ts";
 
 const PROTOCOL = "lekt-peer/1";
 const TLS_VERSION = "TLSv1.3";
@@ -23,23 +22,17 @@ export function startTls(raw: Duplex, begins: "client" | "server", own: LektIden
   // Certificates are checked against the identity, and not by who signed them or for how long.
   const options = { ...settings, ALPNProtocols: [PROTOCOL], rejectUnauthorized: false };
   return new Promise((resolve, reject) => {
-    const carrier = new TlsCarrier(raw);
     const failed = (error: Error) => reject(pathError(error));
-    carrier.on("error", failed);
-    const established = (tls: TLSSocket) => {
-      carrier.established(tls);
-      resolve(tls.on("error", failed));
-    };
     if (begins === "client") {
-      const tls = connect({ ...options, socket: carrier, checkServerIdentity: () => undefined });
-      tls.once("error", failed);
-      tls.once("secureConnect", () => established(tls));
+      const tls = connect({ ...options, socket: raw, checkServerIdentity: () => undefined });
+      tls.on("error", failed);
+      tls.once("secureConnect", () => resolve(tls));
     } else {
       // It never listens; it is how Node.js speaks the server's side of TLS on any stream.
       const server = createServer({ ...options, requestCert: true });
       server.once("tlsClientError", failed);
-      server.once("secureConnection", established);
-      server.emit("connection", carrier);
+      server.once("secureConnection", (tls) => resolve(tls.on("error", failed)));
+      server.emit("connection", raw);
     }
   });
 }

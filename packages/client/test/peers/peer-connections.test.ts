@@ -226,7 +226,7 @@ describe("the race", () => {
     );
     // A server that lies: where b is said to listen, somebody else does.
     const methods = new Map(b.asPeer.methods).set(40, mallory.asPeer.methods.get(40) as Uint8Array);
-    a.meet({ ...b, identity: b.identity, asPeer: { ...b.asPeer, methods } } as HubPeer);
+    a.meet({ identity: b.identity, asPeer: { ...b.asPeer, methods } });
     const there = accepted(b);
     const stream = await a.connections.connect(b.identity);
     expect(stream.path.method).toBe("other");

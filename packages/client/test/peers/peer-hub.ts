@@ -43,7 +43,7 @@ export class HubPeer {
   }
 
   /** The other one comes into its roster. */
-  meet(other: HubPeer): void {
+  meet(other: Pick<HubPeer, "identity" | "asPeer">): void {
     this.#roster.set(toHex(other.identity), other.asPeer);
     this.connections.rosterChanged();
   }

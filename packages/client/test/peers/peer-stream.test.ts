@@ -3,7 +3,7 @@ import { type Duplex, duplexPair } from "node:stream";
 import { finished } from "node:stream/promises";
 import { describe, expect, test } from "vitest";
 import { PeerStream } from "../../src/peers/peer-stream.ts";
-import { RAW_PAIRS } from "./raw-paths.ts";
+import { closeOf, RAW_PAIRS } from "./raw-paths.ts";
 import { securedPair } from "./secured-peers.ts";
 
 const FACTS = {
@@ -21,7 +21,7 @@ test("what the stream below breaks with is LEKT_PATH, and nobody has to listen",
   const [inner] = duplexPair();
   const stream = streamOver(inner);
   inner.destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
-  await once(stream, "close");
+  await closeOf(stream);
   expect(stream.errored).toMatchObject({ code: "LEKT_PATH", message: expect.stringMatching(/was reset/) });
 });
 
