@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import type { Duplex } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { RAW_PAIRS, type RawPair } from "./raw-paths.ts";
+import { closeOf, RAW_PAIRS, type RawPair } from "./raw-paths.ts";
 import { accepting, dialing, type Options, outcomes, rawTlsClient, rawTlsServer } from "./secured-peers.ts";
 
 interface Phase {
@@ -107,9 +106,4 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
 /** Nothing stays open on the victim's side, and so nothing on the other. */
 async function ended(pair: RawPair): Promise<void> {
   await Promise.race(pair.map(closeOf));
-}
-
-async function closeOf(stream: Duplex): Promise<void> {
-  stream.on("error", () => {}).resume();
-  if (!stream.closed) await once(stream, "close");
 }

@@ -1,11 +1,10 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { encodePreamble } from "@lekt/protocol";
 import { describe, expect, it, test } from "vitest";
 import type { SecuredPath } from "../../src/peers/secure-path.ts";
-import { memoryPair } from "./raw-paths.ts";
+import { closeOf, memoryPair } from "./raw-paths.ts";
 import {
   accepting,
   ada,
@@ -81,6 +80,8 @@ describe("a server that lies about identities sits in between", () => {
     rawTlsServer(near, {}, (toAda: TLSSocket) => {
       const toGrace = rawTlsClient(far);
       toAda.pipe(toGrace).pipe(toAda);
+      toAda.once("close", () => toGrace.destroy());
+      toGrace.once("close", () => toAda.destroy());
     });
     return [dialing(a, dial), accepting(b, accept)];
   }
@@ -139,7 +140,3 @@ describe("a malformed preamble", () => {
     await closeOf(b);
   });
 });
-
-async function closeOf(stream: Duplex): Promise<void> {
-  if (!stream.closed) await once(stream, "close");
-}

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { connect, createServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { createIdentity } from "../../src/peers/identity.ts";
 import { type SecuredPath, type SecurePathOptions, securePath } from "../../src/peers/secure-path.ts";
 import type { RawPair } from "./raw-paths.ts";
@@ -36,7 +36,7 @@ export async function securedPair(pair: RawPair): Promise<[Duplex, Duplex]> {
 }
 
 /** What peers speak in TLS, as somebody writes it who keeps no rule but those given. */
-const MALLORYS: TlsOptions = {
+const MALLORYS = {
   cert: mallory.certificatePem,
   key: mallory.privateKeyPem,
   ALPNProtocols: ["lekt-peer/1"],
@@ -44,7 +44,7 @@ const MALLORYS: TlsOptions = {
 };
 
 /** TLS by hand, as its client; errors of it are of no interest. */
-export function rawTlsClient(raw: Duplex, options: TlsOptions & { session?: Buffer } = {}): TLSSocket {
+export function rawTlsClient(raw: Duplex, options: ConnectionOptions = {}): TLSSocket {
   return connect({ ...MALLORYS, ...options, socket: raw }).on("error", () => {});
 }
 
