@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -158,7 +158,7 @@ describe("who may connect", () => {
     a.meet(b);
     const asked: unknown[] = [];
     let isWelcome = false;
-    b.connections.onConnection("x", (stream) => stream.destroy(), {
+    b.connections.onConnection("x", (stream) => stream.resume().end(), {
       accept: async (request) => {
         asked.push(request);
         return isWelcome;
@@ -167,7 +167,7 @@ describe("who may connect", () => {
     const connect = () => a.connections.connect(b.identity, { label: "x" });
     await expect(connect()).rejects.toMatchObject({ code: "LEKT_PEER_REFUSED" });
     isWelcome = true;
-    (await connect()).destroy();
+    (await connect()).resume().end();
     const request = { identity: a.identity, label: "x", peer: undefined };
     expect(asked).toEqual([request, request]);
   });
@@ -345,6 +345,7 @@ describe("errors", () => {
     const controller = new AbortController();
     const [a, b] = await new PeerHub().pair({ methods: [stuck("loop", 40, neverThere)] });
     const { signal } = controller;
+    setMaxListeners(MAX_CONNECTS, signal);
     const connects = Array.from({ length: MAX_CONNECTS }, () => a.connections.connect(b.asPeer, { signal }));
     await expect(a.connections.connect(b.asPeer)).rejects.toThrow(/256 connects are under way/);
     controller.abort();
