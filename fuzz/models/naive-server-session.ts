@@ -28,6 +28,8 @@ export class NaiveServerSession {
   heartbeats = 0;
   /** Payloads that were replaced, ever. */
   updates = 0;
+  /** The token of the circuit that it asked for; what follows is no packet. */
+  circuit: Uint8Array | undefined;
   /** What the client is to be refused with. */
   word: string | undefined;
   #bytes: number[] = [];
@@ -45,10 +47,10 @@ export class NaiveServerSession {
   }
 
   receive(bytes: Uint8Array, nowMs: number): void {
-    if (this.word !== undefined) return;
+    if (this.word !== undefined || this.circuit) return;
     this.#bytes.push(...bytes);
     try {
-      while (this.#bytes.length > 0) {
+      while (this.#bytes.length > 0 && !this.circuit) {
         const length = this.#packet(nowMs);
         if (length === 0) return;
         this.#bytes.splice(0, length);
@@ -65,15 +67,23 @@ export class NaiveServerSession {
       if (this.#has(i + 1) && this.#bytes[i] !== "LEKT".charCodeAt(i)) refuse("malformed");
     if (!this.#has(5)) return 0;
     const type = String.fromCharCode(this.#bytes[4] ?? 0);
-    const allowed = this.asked === undefined ? "H" : this.isAdmitted ? "HT" : "T";
+    const allowed = this.asked === undefined ? "HC" : this.isAdmitted ? "HT" : "T";
     if (!allowed.includes(type)) refuse("malformed");
     if (!this.#has(8)) return 0;
+    if (type === "C") return this.#circuit();
     if (this.asked === undefined) return this.#handshake();
     if (type === "T") return this.#response(nowMs);
     if (!this.#has(16)) return 0;
     this.#charge(nowMs);
     this.heartbeats++;
     return 16;
+  }
+
+  #circuit(): number {
+    if (this.#bytes[5] !== 1) refuse("version");
+    if (!this.#has(40)) return 0;
+    this.circuit = Uint8Array.from(this.#bytes.slice(8, 40));
+    return 40;
   }
 
   #handshake(): number {

@@ -1,7 +1,9 @@
 import {
   type ClientPacket,
   ClientPacketDecoder,
+  type ClientPhase,
   concatBytes,
+  encodeCircuit,
   encodeHandshake,
   encodeHeartbeat,
   encodeResponse,
@@ -17,7 +19,7 @@ import { streamSeeds } from "./vector-seeds.ts";
 const MAX_WAITING_BYTES = 16 + 4_096;
 
 export interface ClientDecoder extends StreamDecoder<ClientPacket> {
-  phase: "handshake" | "setup" | "heartbeat";
+  phase: ClientPhase;
 }
 
 /** `calls[0]` says how many answers the server waits for. */
@@ -74,6 +76,8 @@ function encode(packet: ClientPacket): Uint8Array {
       return encodeResponse(packet.method, packet.payload, packet.version);
     case "heartbeat":
       return encodeHeartbeat(packet.timestamp, packet.version);
+    case "circuit":
+      return encodeCircuit(packet.token, packet.version);
   }
 }
 

@@ -298,5 +298,7 @@ export function clientPacketWords(packet: ClientPacket): string {
       return `Response ${packet.method} (${packet.payload.length} bytes)`;
     case "heartbeat":
       return "Heartbeat";
+    case "circuit":
+      return "Circuit";
   }
 }

@@ -65,6 +65,7 @@ export {
   type MethodInfo,
   payloadOf,
 } from "./packets/client-object.ts";
+export { CIRCUIT_TOKEN_BYTES, type CircuitPacket, circuitExpiry, encodeCircuit } from "./packets/circuit.ts";
 export { encodeHandshake, type HandshakePacket } from "./packets/handshake.ts";
 export { encodeHeartbeat, type HeartbeatPacket } from "./packets/heartbeat.ts";
 export { encodeReject, type RejectPacket, rejectWord } from "./packets/reject.ts";

@@ -65,6 +65,8 @@ export type ServerSessionEffect =
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Setup is over for the client's part: `admit` or `reject` it. */
   | { readonly type: "introduced"; readonly introduction: Introduction }
+  /** It asks for a circuit (spec 8.2): from now on the connection is a relay's, or to be rejected. */
+  | { readonly type: "circuit"; readonly token: Uint8Array; readonly early: Uint8Array }
   /** It replaced a payload (spec 4.10): `object` is its client object from now on. */
   | { readonly type: "updated"; readonly object: Uint8Array }
   /** Send these last bytes, shut down the writing side, read on and throw away until `deadlineMs` (spec 6.5). */
@@ -75,7 +77,7 @@ export type ServerSessionEffect =
       readonly bytes: Uint8Array;
     };
 
-export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "rejected";
+export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "circuit" | "rejected";
 
 /** What is asked and answered so far. */
 interface Setup {
@@ -145,7 +147,7 @@ export class ServerSession implements ResponseJudge {
    * @param latenessMs by how much the server itself was late of late; not charged to the client (spec 5.14).
    */
   receive(bytes: Uint8Array, nowMs: number, latenessMs = 0): void {
-    if (this.phase === "rejected") return;
+    if (this.phase === "rejected" || this.phase === "circuit") return;
     try {
       this.#decoder.push(bytes);
       for (;;) {
@@ -191,6 +193,7 @@ export class ServerSession implements ResponseJudge {
       case "handshake":
       case "setup":
       case "admission":
+      case "circuit":
         this.reject("timeout", "handshake and setup took too long", nowMs);
         break;
       case "heartbeat":
@@ -233,6 +236,10 @@ export class ServerSession implements ResponseJudge {
     switch (packet.type) {
       case "handshake":
         this.#handshake(packet.methods);
+        break;
+      case "circuit":
+        this.phase = "circuit";
+        this.#do({ type: "circuit", token: packet.token, early: this.#decoder.takeRest() });
         break;
       case "response":
         if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });

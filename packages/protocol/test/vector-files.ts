@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { ClientPhase } from "../src/client-packet-decoder.ts";
+import type { ServerPhase } from "../src/server-packet-decoder.ts";
 
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
 
@@ -33,6 +33,7 @@ export type PacketFields =
       readonly known: number;
       readonly methods: readonly number[];
     }
+  | { readonly type: "circuit"; readonly version: VersionField; readonly token: string }
   | { readonly type: "accept"; readonly version: VersionField }
   | {
       readonly type: "reject";
@@ -66,7 +67,7 @@ export type PacketFields =
 interface VectorHead {
   readonly name: string;
   readonly direction: "client to server" | "server to client" | "either";
-  readonly phase: ClientPhase;
+  readonly phase: ServerPhase;
   readonly hex: string;
   readonly asked?: readonly number[];
 }

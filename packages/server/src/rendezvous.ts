@@ -266,6 +266,9 @@ export class Rendezvous {
         case "updated":
           this.#updated(visitor, effect.object);
           break;
+        case "circuit":
+          this.#handOver(visitor, effect.token, effect.early);
+          break;
         case "rejected":
           this.#refused++;
           this.#log.refused(visitor.address, effect.word, effect.text, this.#surroundings.nowMs());
@@ -396,6 +399,22 @@ export class Rendezvous {
     visitor.session.admit(this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
     this.#wheel.arm(visitor);
+  }
+
+  /** From now on the connection is the relay's (spec 8.2). */
+  #handOver(visitor: Visitor, token: Uint8Array, early: Uint8Array): void {
+    const { services } = this.#surroundings;
+    if (this.#stopping) {
+      this.#refuse(visitor, "shutdown", "the server is shutting down");
+      return;
+    }
+    if (!services?.relay(visitor.link, token, early)) {
+      this.#refuse(visitor, "auth", "this server is no relay");
+      return;
+    }
+    this.#visitors.delete(visitor);
+    this.#errands.delete(visitor);
+    this.#wheel.disarm(visitor);
   }
 
   #updated({ network, member }: Visitor, object: Uint8Array): void {

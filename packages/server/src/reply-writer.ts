@@ -1,6 +1,7 @@
 import { type Edition, encodeServerInfo, encodeWord, METHOD, resumeWord, toHex } from "@lekt/protocol";
 import type { Network } from "./network.ts";
 import { EndOfReply, LongReply, type LongReplyPlan } from "./reply.ts";
+import type { Services } from "./services.ts";
 import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
 
 /** What the heart of the server needs of the world. */
@@ -11,6 +12,8 @@ export interface Surroundings {
   readonly unixSeconds: () => number;
   /** Random bytes, for sessions and histories. */
   readonly random: (bytes: number) => Uint8Array;
+  /** Default: none. */
+  readonly services?: Services;
   /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
   readonly act?: (deed: () => void) => void;
 }
@@ -25,6 +28,7 @@ export interface ReplyWriterEvents {
 
 /** News of at most this size goes out as one buffer that all who wait share. */
 const SHORT_REPLY_BYTES = 16_384;
+const NO_SERVICES = { relay: null, stun: [] };
 const NO_TOKEN = new Uint8Array(0);
 /** So many bytes of long replies are written in one turn of the event loop: some milliseconds. */
 const TURN_BYTES = 2 * 1_024 * 1_024;
@@ -241,8 +245,7 @@ export class ReplyWriter {
     const payload = encodeServerInfo({
       you: visitor.edition?.withSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
       heartbeatSeconds: this.#heartbeatSeconds,
-      relay: null,
-      stun: [],
+      ...(this.#surroundings.services?.addressesFor(visitor.link) ?? NO_SERVICES),
     });
     return encodeWord(METHOD.server, payload, unixSeconds);
   }

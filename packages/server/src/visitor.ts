@@ -16,6 +16,8 @@ export interface Link {
   /** The other side's address, in any form that the system gives, and its port. */
   readonly address: string;
   readonly port: number;
+  /** The own address that the other side reached, in any form that the system gives. */
+  readonly localAddress: string;
   /** @returns true where all was taken at once; otherwise `writable` of the heart is called when it is. */
   write(parts: readonly Uint8Array[]): boolean;
   /** Ends the writing side; what comes in is still read, and thrown away. */

@@ -73,11 +73,17 @@ function decode<Packet>(
 export function naiveClientPackets(bytes: Uint8Array, asked: number): Decoded<ClientPacket> {
   let responses = 0;
   return decode(bytes, (reader, packets) => {
+    if (packets[0]?.type === "circuit") {
+      reader.at = bytes.length;
+      return;
+    }
     const { type, version } = reader.header(
-      packets.length === 0 ? "H" : responses < asked ? "T" : "HT",
+      packets.length === 0 ? "HC" : responses < asked ? "T" : "HT",
       "malformed",
     );
-    if (packets.length === 0) packets.push({ type: "handshake", version, ...bitfield(reader, version) });
+    if (packets.length === 0 && version.major !== 1) throw new Fault("version");
+    if (type === "C") packets.push({ type: "circuit", version, token: reader.payload(32) });
+    else if (packets.length === 0) packets.push({ type: "handshake", version, ...bitfield(reader) });
     else if (type === "H") packets.push({ type: "heartbeat", version, timestamp: reader.i64() });
     else {
       const method = reader.number(4);
@@ -89,8 +95,7 @@ export function naiveClientPackets(bytes: Uint8Array, asked: number): Decoded<Cl
   });
 }
 
-function bitfield(reader: Reader, version: Version): { known: number; methods: number[] } {
-  if (version.major !== 1) throw new Fault("version");
+function bitfield(reader: Reader): { known: number; methods: number[] } {
   const known = reader.number(4);
   if (known > 1_024) throw new Fault("limit");
   const methods: number[] = [];

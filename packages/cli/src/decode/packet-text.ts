@@ -1,4 +1,13 @@
-import { describeMethod, formatIpv4, formatVersion, METHOD, type MethodInfo, safeText } from "@lekt/protocol";
+import {
+  circuitExpiry,
+  describeMethod,
+  formatIpv4,
+  formatVersion,
+  METHOD,
+  type MethodInfo,
+  safeText,
+  toHex,
+} from "@lekt/protocol";
 import type { Colors } from "../output.ts";
 import { describePayload, type PayloadPlace } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
@@ -37,6 +46,8 @@ function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] 
     }
     case "heartbeat":
       return [line("heartbeat", timeText(packet.timestamp))];
+    case "circuit":
+      return [line("circuit", circuitText(packet.token, options))];
     case "accept":
       return [line("accept", `LEKT ${formatVersion(packet.version)}`)];
     case "reject":
@@ -70,6 +81,13 @@ function methodText({ index, payload }: MethodInfo, place: PayloadPlace, options
   }
   const { text, fault } = describePayload(index, payload, place);
   return `${describeMethod(index)}: ${fault === undefined ? text : options.colors.red(text)}`;
+}
+
+/** Who has the token gets into the circuit (spec 8.2). */
+function circuitText(token: Uint8Array, { showPrivate }: PacketTextOptions): string {
+  const expiry = BigInt(circuitExpiry(token));
+  const shown = showPrivate ? toHex(token) : `token of ${token.length} bytes, hidden (--show-private shows it)`;
+  return `${shown}, until ${isoTime(expiry)}; what follows are the peers' own bytes`;
 }
 
 function count(number: number, one: string, many = `${one}s`): string {
