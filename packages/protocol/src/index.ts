@@ -90,6 +90,17 @@ export { decodeHold, encodeHold } from "./payloads/hold.ts";
 export { decodeServerInfo, encodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
 export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
+export type {
+  Cancellation,
+  Circuit,
+  ConnectionMethod,
+  DialAttempt,
+  MethodHost,
+  NetworkFacts,
+  PeerSignal,
+  PeerTarget,
+  RawPath,
+} from "./peers/connection-method.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";
 export { RosterMember, SESSION_BYTES } from "./roster-member.ts";

@@ -9,6 +9,8 @@ export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"
 export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
+/** Read by packages/server/test/relay: it has the HMAC. */
+export const CIRCUITS_FILE = "circuits.json";
 export const STUN_FILE = "stun.json";
 export const URLS_FILE = "urls.json";
 

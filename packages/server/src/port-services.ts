@@ -57,8 +57,9 @@ export class PortServices implements Services {
     };
   }
 
-  grantCircuit({ localAddress }: Link, nowUnixSeconds: number): CircuitGrant | undefined {
-    return this.#issuer?.issue(nowUnixSeconds, this.#relayFor(localAddress));
+  /** A circuit for this client; undefined where there is no relay. */
+  grantCircuit({ localAddress }: Link): CircuitGrant | undefined {
+    return this.#issuer?.issue(Math.floor(Date.now() / 1_000), this.#relayFor(localAddress));
   }
 
   relay(link: Link, token: Uint8Array, early: Uint8Array): boolean {

@@ -1,4 +1,3 @@
-import type { CircuitGrant } from "./relay/circuit-issuer.ts";
 import type { Link } from "./visitor.ts";
 
 /** host:port each. */
@@ -11,8 +10,6 @@ export interface ServiceAddresses {
 export interface Services {
   /** What this client is told of them (spec 5.13). */
   addressesFor(link: Link): ServiceAddresses;
-  /** A circuit for this client; undefined where there is no relay. */
-  grantCircuit(link: Link, nowUnixSeconds: number): CircuitGrant | undefined;
   /** Hands a connection over to the relay on this port. @returns false where there is none: it stays. */
   relay(link: Link, token: Uint8Array, early: Uint8Array): boolean;
 }

@@ -15,6 +15,8 @@ export interface CircuitTableOptions {
   readonly maxCircuitsPerAddress: number;
   /** Default 65,536. */
   readonly maxUsedTokens?: number;
+  /** Default 10,000. */
+  readonly lonelyMs?: number;
 }
 
 /** What becomes of a connection that presents a token. */
@@ -82,7 +84,7 @@ export class CircuitTable<Connection> {
       const circuit = {
         token: key,
         connections: new Set([connection]),
-        lonelyUntilMs: nowMs + LONELY_MS,
+        lonelyUntilMs: nowMs + (this.#options.lonelyMs ?? LONELY_MS),
         paired: false,
       };
       this.#waiting.set(key, circuit);
