@@ -15,6 +15,7 @@ import {
   REJECT_LINGER_MS,
   SETUP_TIMEOUT_MS,
   SIGNAL_BURST,
+  SIGNAL_FLOOD_FACTOR,
   SIGNAL_SPACING_MS,
   SILENT_INTERVALS,
 } from "./limits.ts";
@@ -135,6 +136,8 @@ export class ServerSession implements ResponseJudge {
   #nextHeartbeatMs = 0;
   #nextNewsMs = 0;
   #nextSignalMs = 0;
+  /** The same for all signals, those included that come back. */
+  #nextFloodMs = 0;
 
   /**
    * @param isProtected whether the connection is TLS or from a loopback address: only then a token is
@@ -279,6 +282,7 @@ export class ServerSession implements ResponseJudge {
         this.#heartbeat(nowMs, latenessMs);
         break;
       case "signal":
+        this.#chargeSignal(nowMs, latenessMs);
         this.#do({ type: "signal", to: packet.identity, payload: packet.payload });
         break;
     }
@@ -421,6 +425,15 @@ export class ServerSession implements ResponseJudge {
     if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + CLOCK_TOLERANCE_MS) {
       throw new ProtocolError("rate", `more than ${perSecond} heartbeats or updates a second`);
     }
+  }
+
+  /** What is over the rate comes back; who sends far more than that keeps the server from its work (spec 8.1.5). */
+  #chargeSignal(nowMs: number, latenessMs: number): void {
+    const spacingMs = this.#signalSpacingMs;
+    this.#nextFloodMs = Math.max(this.#nextFloodMs, nowMs) + spacingMs / SIGNAL_FLOOD_FACTOR;
+    if (this.#nextFloodMs - nowMs <= SIGNAL_BURST * spacingMs + latenessMs + CLOCK_TOLERANCE_MS) return;
+    const perSecond = Math.round((SIGNAL_FLOOD_FACTOR * 1_000) / spacingMs);
+    throw new ProtocolError("rate", `more than ${perSecond} signals a second`);
   }
 
   #do(effect: ServerSessionEffect): void {
