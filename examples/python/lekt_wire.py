@@ -584,6 +584,7 @@ METHODS: dict[int, Method] = {
     21: Method("data", _data),
     22: Method("hold", parse_hold, published=False),
     23: Method("server", _empty, published=False),
+    24: Method("signal", _empty, published=False, asked=False),
     25: Method("ipv6", _sized("an IPv6 address", 16), asked=False),
     26: Method("resume", _token, published=False, asked=False),
     27: Method("watch", _empty, published=False),

@@ -1,6 +1,7 @@
 import {
   equalBytes,
   type Introduction,
+  METHOD,
   parseIpv6,
   REJECT_LINGER_MS,
   REJECT_WORDS,
@@ -10,6 +11,7 @@ import {
   type ServerSession,
   type ServerSessionEffect,
   type ServerSessionOptions,
+  toHex,
 } from "@lekt/protocol";
 import { ByteDealer } from "../engine/fuzz-input.ts";
 import { check, type Note } from "../engine/fuzz-target.ts";
@@ -59,6 +61,7 @@ export class ServerSessionRun {
     introduced: 0,
     circuit: 0,
     updated: 0,
+    signal: 0,
     rejected: 0,
   };
   #nowMs = 0;
@@ -215,6 +218,10 @@ export class ServerSessionRun {
           this.#seen.updated === this.#model.updates ? this.#model.answers : undefined,
         );
         return;
+      case "signal":
+        check(this.#model.isAdmitted, "a signal before the heartbeat phase");
+        check(effect.to.length === 32 && effect.payload.length > 0, "a signal of another form");
+        return;
       case "rejected":
         this.#rejected(effect.word, effect.text, effect.bytes);
         return;
@@ -274,15 +281,26 @@ export class ServerSessionRun {
     this.#checkConversation();
   }
 
+  /** Signals reach who set them, under the identity shown last; the server's own is nobody's. */
+  #checkSignalIdentity(): void {
+    const { asked, answers, isIntroduced } = this.#model;
+    const shown = asked?.includes(METHOD.signal) && isIntroduced ? answers.get(METHOD.identity) : undefined;
+    const expected = shown?.some((byte) => byte !== 0) ? toHex(shown) : undefined;
+    const { signalIdentity } = this.#session;
+    check((signalIdentity && toHex(signalIdentity)) === expected, "signals go to another identity");
+  }
+
   /** What was sent, and counts, as the model has them. Only where both have read the same. */
   #checkConversation(): void {
-    const { asked, isAdmitted, isIntroduced, heartbeats, updates } = this.#model;
+    const { asked, isAdmitted, isIntroduced, heartbeats, updates, signals } = this.#model;
     if ((asked !== undefined) !== (this.#session.phase !== "handshake")) return;
     check(
       this.#session.pendingReplies === heartbeats - this.#replied,
       "another number of replies is pending",
     );
     check(this.#seen.updated === updates, "another number of updates");
+    check(this.#seen.signal === signals, "another number of signals");
+    this.#checkSignalIdentity();
     check(this.#seen.introduced === (isIntroduced ? 1 : 0), "introduced at another time");
     if (asked === undefined) {
       check(this.#packets.length === 0, "something is sent before the handshake");

@@ -9,7 +9,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { listeningRelay, RelayPeer } from "./relay-pair.ts";
 
 /** Two peers of one server, whose signals reach each other. */
-async function peers(options?: RelayMethodOptions): Promise<{ ada: RelayPeer; bob: RelayPeer; relay: string }> {
+async function peers(
+  options?: RelayMethodOptions,
+): Promise<{ ada: RelayPeer; bob: RelayPeer; relay: string }> {
   const relay = await listeningRelay();
   const ada = await new RelayPeer("a", relay, options).start(relay);
   const bob = await new RelayPeer("b", relay, options).start(relay);
@@ -135,11 +137,14 @@ describe("an attempt that fails", () => {
     expect(ada.sent).toEqual([]);
   });
 
-  test.each(["nonsense", "127.0.0.1", "127.0.0.1:0", "a b:1"])("where the circuit is at '%s'", async (relay) => {
-    const { ada, bob } = await peers();
-    ada.circuit = async () => ({ token: "00".repeat(32), relay, expiresUnixSeconds: 0 });
-    await expect(ada.method.dial(ada.attempt(bob))).rejects.toMatchObject({ code: "LEKT_PROTOCOL" });
-  });
+  test.each(["nonsense", "127.0.0.1", "127.0.0.1:0", "a b:1"])(
+    "where the circuit is at '%s'",
+    async (relay) => {
+      const { ada, bob } = await peers();
+      ada.circuit = async () => ({ token: "00".repeat(32), relay, expiresUnixSeconds: 0 });
+      await expect(ada.method.dial(ada.attempt(bob))).rejects.toMatchObject({ code: "LEKT_PROTOCOL" });
+    },
+  );
 
   test("where nobody has the identity: at once", async () => {
     const { ada, bob } = await peers();
@@ -175,27 +180,30 @@ describe("an attempt that fails", () => {
     await expect(ada.method.dial(ada.attempt(bob))).rejects.toMatchObject({ code: "LEKT_NOT_LEKT" });
   });
 
-  test.each(["before the circuit", "before the Accept"])("because it was aborted %s leaves nothing", async (when) => {
-    const { ada, bob } = await peers();
-    const controller = new AbortController();
-    const silent = await trap();
-    if (when === "before the circuit") {
-      ada.circuit = () => {
-        queueMicrotask(() => controller.abort());
-        return new Promise(() => {});
-      };
-    } else {
-      ada.circuit = async () => ({ token: "00".repeat(32), relay: silent.address, expiresUnixSeconds: 0 });
-      ada.deliver = (_to, { type }) => {
-        if (type === "offer") setImmediate(() => controller.abort());
-      };
-    }
-    const dialled = ada.method.dial(ada.attempt(bob, controller.signal));
-    await expect(dialled).rejects.toMatchObject({ code: "LEKT_ABORTED" });
-    const closing = silent.visits.filter((socket) => !socket.closed);
-    await Promise.all(closing.map((socket) => once(socket.resume(), "close")));
-    expect(bob.acceptedPaths).toEqual([]);
-  });
+  test.each(["before the circuit", "before the Accept"])(
+    "because it was aborted %s leaves nothing",
+    async (when) => {
+      const { ada, bob } = await peers();
+      const controller = new AbortController();
+      const silent = await trap();
+      if (when === "before the circuit") {
+        ada.circuit = () => {
+          queueMicrotask(() => controller.abort());
+          return new Promise(() => {});
+        };
+      } else {
+        ada.circuit = async () => ({ token: "00".repeat(32), relay: silent.address, expiresUnixSeconds: 0 });
+        ada.deliver = (_to, { type }) => {
+          if (type === "offer") setImmediate(() => controller.abort());
+        };
+      }
+      const dialled = ada.method.dial(ada.attempt(bob, controller.signal));
+      await expect(dialled).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+      const closing = silent.visits.filter((socket) => !socket.closed);
+      await Promise.all(closing.map((socket) => once(socket.resume(), "close")));
+      expect(bob.acceptedPaths).toEqual([]);
+    },
+  );
 
   test("aborted before it began does nothing", async () => {
     const { ada, bob } = await peers();
@@ -238,7 +246,14 @@ describe("an attempt that fails", () => {
 
 describe("offers", () => {
   const token = "00".repeat(32);
-  const offer = { v: 1, type: "offer", attempt: "0".repeat(16), method: "relay", token, relay: "127.0.0.1:1" } as const;
+  const offer = {
+    v: 1,
+    type: "offer",
+    attempt: "0".repeat(16),
+    method: "relay",
+    token,
+    relay: "127.0.0.1:1",
+  } as const;
 
   test.each([
     [{ token: undefined }],
@@ -278,7 +293,11 @@ describe("offers", () => {
     await connected(ada, bob);
     const [used] = ada.sent;
     bob.sent.length = 0;
-    bob.method.received(bob.peer(ada.identity), { ...offer, token: used?.["token"], attempt: "f".repeat(16) });
+    bob.method.received(bob.peer(ada.identity), {
+      ...offer,
+      token: used?.["token"],
+      attempt: "f".repeat(16),
+    });
     await bob.until(() => bob.sent.length === 1);
     expect(bob.sent[0]).toMatchObject({
       type: "fail",

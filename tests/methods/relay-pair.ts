@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
-import {
-  type Circuit,
-  type ConnectionMethod,
-  type DialAttempt,
-  type MethodHost,
-  type PeerSignal,
-  type PeerTarget,
-  type RawPath,
-} from "@lekt/protocol";
 import { type RelayMethodOptions, relay } from "@lekt/methods/relay";
+import type {
+  Circuit,
+  ConnectionMethod,
+  DialAttempt,
+  MethodHost,
+  PeerSignal,
+  PeerTarget,
+  RawPath,
+} from "@lekt/protocol";
 import { CircuitIssuer, createRelay } from "@lekt/server";
 import { onTestFinished } from "vitest";
 
@@ -28,7 +28,8 @@ export async function listeningRelay(): Promise<string> {
 export class RelayPeer implements MethodHost<Duplex> {
   readonly identity: string;
   readonly method: ConnectionMethod<Duplex>;
-  readonly acceptedPaths: { path: RawPath<Duplex>; by: { identity: string; attempt: string } | undefined }[] = [];
+  readonly acceptedPaths: { path: RawPath<Duplex>; by: { identity: string; attempt: string } | undefined }[] =
+    [];
   readonly sent: PeerSignal[] = [];
   /** Who gets what it signals; a test may put itself in between. */
   deliver: (to: string, message: PeerSignal) => void = () => {};
@@ -87,7 +88,10 @@ export class RelayPeer implements MethodHost<Duplex> {
     };
   }
 
-  attempt(to: RelayPeer, signal: AbortSignal = new AbortController().signal): DialAttempt & { told: string[] } {
+  attempt(
+    to: RelayPeer,
+    signal: AbortSignal = new AbortController().signal,
+  ): DialAttempt & { told: string[] } {
     const told: string[] = [];
     return {
       id: randomBytes(8).toString("hex"),
@@ -108,4 +112,3 @@ export class RelayPeer implements MethodHost<Duplex> {
     }
   }
 }
-

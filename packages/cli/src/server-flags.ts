@@ -33,6 +33,10 @@ const NUMBER_FLAGS: Readonly<Record<NumberOption, NumberFlag>> = {
     unit: "count",
     description: "heartbeats that one client may send in a second, on average; 0: no limit (default: 20)",
   },
+  signalsPerSecond: {
+    unit: "count",
+    description: "signals that one client may send in a second, on average; 0: no limit (default: 50)",
+  },
   setupTimeoutMs: { unit: "ms", description: "milliseconds for handshake and setup (default: 10000)" },
   tickMs: { unit: "ms", description: "milliseconds in which changes are gathered (default: 20)" },
   historyMs: { unit: "ms", description: "milliseconds of past kept for each network (default: 600000)" },
@@ -99,7 +103,9 @@ export function addServerFlags(command: Command): void {
     .option("--no-stun", `answer no STUN on UDP (env: ${NO_STUN}=1)`)
     .option("--no-relay", `relay nothing, and give no circuits (env: ${NO_RELAY}=1)`)
     .addOption(
-      new Option("--relay <host:port>", "give circuits at this relay instead; needs its key").env("LEKT_RELAY"),
+      new Option("--relay <host:port>", "give circuits at this relay instead; needs its key").env(
+        "LEKT_RELAY",
+      ),
     )
     .addOption(
       new Option("--relay-key-file <file>", "file with the key shared with a relay, 64 hex digits").env(

@@ -35,7 +35,16 @@ async function meet(port: number): Promise<void> {
 
 describe("lekt relay", () => {
   it("joins peers whose token is of its key, and says where it listens", async () => {
-    const relay = new RunningLekt(["relay", "--host", "127.0.0.1", "--port", "0", "--key-file", KEY_FILE, "--json"]);
+    const relay = new RunningLekt([
+      "relay",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "0",
+      "--key-file",
+      KEY_FILE,
+      "--json",
+    ]);
     const { port } = await relay.event("listening");
     await meet(port as number);
     const { code, stderr } = await relay.end("SIGTERM");

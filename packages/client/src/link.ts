@@ -24,6 +24,8 @@ export interface LinkHooks {
   onServer(server: ServerFacts): void;
   /** `own` finds the own entry; a watcher has none. `first`: the first roster of a connection. */
   onChanges(changes: readonly RosterChange[], own: OwnEntry | undefined, first: boolean): void;
+  /** A signal of whoever shows the identity `from`; empty: the own one to `from` came back (spec 8.1.4). */
+  onSignal?(from: Uint8Array, payload: Uint8Array): void;
   /** Nothing follows. */
   onGivenUp(error: LektError): void;
 }
@@ -71,6 +73,14 @@ export class Link {
       taken = (this.#driver?.update(method, payload) ?? false) && taken;
     }
     return taken;
+  }
+
+  /**
+   * Sends a signal, best effort (spec 8.1).
+   * @returns false where there is no connection now, or one without signals.
+   */
+  signal(to: Uint8Array, payload: Uint8Array): boolean {
+    return this.#driver?.signal(to, payload) ?? false;
   }
 
   /** At once. Resolves when nothing of it is left. */
@@ -178,6 +188,7 @@ export class Link {
           });
         this.#hooks.onChanges(changes, own, first);
       },
+      onSignal: (from, payload) => this.#hooks.onSignal?.(from, payload),
     });
     this.#driver = driver;
     const end = await driver.ended;

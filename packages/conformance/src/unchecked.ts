@@ -11,5 +11,6 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "5.16": "10 minutes or 64 MiB of changes would harm a server in use",
   "6.1.4": "what a program shows to its user is not read",
   "7": "the list has clauses of its own: methods 1 to 33",
+  "8.1.9": "what a peer makes of a signal is its own matter",
   "methods 0": "0 is no method",
 };

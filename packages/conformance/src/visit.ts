@@ -300,5 +300,7 @@ export function clientPacketWords(packet: ClientPacket): string {
       return "Heartbeat";
     case "circuit":
       return "Circuit";
+    case "signal":
+      return `Signal (${packet.payload.length} bytes)`;
   }
 }

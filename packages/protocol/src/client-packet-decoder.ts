@@ -1,16 +1,18 @@
 import { ByteQueue } from "./byte-queue.ts";
 import { ProtocolError } from "./errors.ts";
 import { readI64, readU32 } from "./integers.ts";
-import { MAX_KNOWN_METHODS, MAX_PAYLOAD_BYTES } from "./limits.ts";
+import { MAX_KNOWN_METHODS, MAX_PAYLOAD_BYTES, MAX_SIGNAL_BYTES } from "./limits.ts";
+import { setsSignals } from "./method-list.ts";
 import { CIRCUIT_BYTES, CIRCUIT_TOKEN_BYTES, type CircuitPacket } from "./packets/circuit.ts";
 import { type HandshakePacket, hasBitPast, methodsOfWord } from "./packets/handshake.ts";
 import { HEADER_BYTES, magicFault, PACKET_TYPE, readVersion } from "./packets/header.ts";
 import { HEARTBEAT_BYTES, type HeartbeatPacket } from "./packets/heartbeat.ts";
 import { RESPONSE_HEAD_BYTES, type ResponsePacket } from "./packets/response.ts";
+import { type SignalPacket, signalPayloadBytes, takeSignal } from "./packets/signal.ts";
 import { formatVersion, PROTOCOL_VERSION } from "./version.ts";
 
-/** What a client sends. Signals (`S`) get their place here. */
-export type ClientPacket = HandshakePacket | ResponsePacket | HeartbeatPacket | CircuitPacket;
+/** What a client sends. */
+export type ClientPacket = HandshakePacket | ResponsePacket | HeartbeatPacket | SignalPacket | CircuitPacket;
 
 /**
  * Which packets may come; whoever drives the decoder moves it on to `heartbeat` (spec 4.7). In a `circuit` none
@@ -37,6 +39,8 @@ export interface ClientPacketDecoderOptions {
 /** Decodes the byte stream from a client to a server, from any split. */
 export class ClientPacketDecoder {
   phase: ClientPhase = "handshake";
+  /** Whether signals may come: the handshake has set what they need (spec 8.1.1). */
+  takesSignals = false;
   readonly #queue = new ByteQueue();
   readonly #maxKnownMethods: number;
   readonly #judge: ResponseJudge;
@@ -91,7 +95,14 @@ export class ClientPacketDecoder {
     if (this.phase === "handshake") {
       return bytes[start + 4] === PACKET_TYPE.C ? this.#circuit() : this.#handshake();
     }
-    return bytes[start + 4] === PACKET_TYPE.H ? this.#heartbeat() : this.#response();
+    switch (bytes[start + 4]) {
+      case PACKET_TYPE.H:
+        return this.#heartbeat();
+      case PACKET_TYPE.T:
+        return this.#response();
+      default:
+        return this.#signal();
+    }
   }
 
   /**
@@ -109,8 +120,11 @@ export class ClientPacketDecoder {
 
   #checkType(type: number): void {
     const { phase } = this;
-    const isKnown = type === PACKET_TYPE.H || type === PACKET_TYPE.T || type === PACKET_TYPE.C;
-    if (!isKnown) {
+    if (type === PACKET_TYPE.S && phase === "heartbeat") {
+      if (this.takesSignals) return;
+      throw new ProtocolError("malformed", "a signal, though the client did not set signal and identity");
+    }
+    if (type !== PACKET_TYPE.H && type !== PACKET_TYPE.T && type !== PACKET_TYPE.C) {
       throw new ProtocolError("malformed", "a client does not send packets of this type");
     }
     if (phase === "handshake" && type === PACKET_TYPE.T) {
@@ -158,6 +172,7 @@ export class ClientPacketDecoder {
     const version = readVersion(bytes, start);
     this.#queue.consume(packetBytes);
     this.phase = "setup";
+    this.takesSignals = setsSignals(methods);
     return { type: "handshake", version, known, methods };
   }
 
@@ -184,6 +199,16 @@ export class ClientPacketDecoder {
     const payload = this.#queue.copy(RESPONSE_HEAD_BYTES, payloadBytes);
     this.#queue.consume(RESPONSE_HEAD_BYTES + payloadBytes);
     return { type: "response", version, method, payload };
+  }
+
+  #signal(): SignalPacket | undefined {
+    const payloadBytes = signalPayloadBytes(this.#queue);
+    if (payloadBytes === undefined) return undefined;
+    if (payloadBytes === 0) throw new ProtocolError("malformed", "a signal without a payload");
+    if (payloadBytes > MAX_SIGNAL_BYTES) {
+      throw new ProtocolError("limit", `a signal is longer than ${MAX_SIGNAL_BYTES} bytes`);
+    }
+    return takeSignal(this.#queue, payloadBytes);
   }
 
   #heartbeat(): HeartbeatPacket | undefined {

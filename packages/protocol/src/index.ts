@@ -1,4 +1,4 @@
-export { concatBytes, equalBytes, fromHex, toHex } from "./bytes.ts";
+export { byteKey, concatBytes, equalBytes, fromHex, toHex } from "./bytes.ts";
 export {
   type ClientPacket,
   ClientPacketDecoder,
@@ -34,14 +34,18 @@ export {
   MAX_PEERS,
   MAX_PUBLISHED_BYTES,
   MAX_REJECT_BYTES,
+  MAX_SIGNAL_BYTES,
   MAX_TOTAL_PAYLOAD_BYTES,
   MAX_URL_LENGTH,
+  MAX_WAITING_SIGNAL_BYTES,
   NEWS_BURST,
   NEWS_SPACING_MS,
   PACKET_TARGET_BYTES,
   REJECT_LINGER_MS,
   SETUP_TIMEOUT_MS,
   SHARED_ADDRESS_GATHER_MS,
+  SIGNAL_BURST,
+  SIGNAL_SPACING_MS,
   SILENT_INTERVALS,
   TICK_MS,
   TOTAL_HISTORY_BYTES,
@@ -57,20 +61,22 @@ export {
   type MethodDefinition,
   type MethodName,
   methodDefinition,
+  setsSignals,
 } from "./method-list.ts";
 export { type AcceptPacket, encodeAccept } from "./packets/accept.ts";
+export { CIRCUIT_TOKEN_BYTES, type CircuitPacket, circuitExpiry, encodeCircuit } from "./packets/circuit.ts";
 export {
   type ClientObject,
   encodeClientObject,
   type MethodInfo,
   payloadOf,
 } from "./packets/client-object.ts";
-export { CIRCUIT_TOKEN_BYTES, type CircuitPacket, circuitExpiry, encodeCircuit } from "./packets/circuit.ts";
 export { encodeHandshake, type HandshakePacket } from "./packets/handshake.ts";
 export { encodeHeartbeat, type HeartbeatPacket } from "./packets/heartbeat.ts";
 export { encodeReject, type RejectPacket, rejectWord } from "./packets/reject.ts";
 export { encodeRequest, type RequestPacket } from "./packets/request.ts";
 export { encodeResponse, type ResponsePacket } from "./packets/response.ts";
+export { encodeSignal, SERVER_IDENTITY, type SignalPacket } from "./packets/signal.ts";
 export {
   type AddedClient,
   type AddedPacket,

@@ -89,7 +89,7 @@ class Conversation {
 
   #effects(effects: readonly ServerSessionEffect[]): void {
     for (const effect of effects) {
-      if (effect.type === "updated" || effect.type === "circuit") {
+      if (effect.type === "updated" || effect.type === "signal" || effect.type === "circuit") {
         throw new Error(`nobody asked for this: ${effect.type}`);
       }
       if (effect.type !== "introduced") this.#downstream.push(...effect.bytes);

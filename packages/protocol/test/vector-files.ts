@@ -4,9 +4,18 @@ import type { ServerPhase } from "../src/server-packet-decoder.ts";
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
 
 /** Which file holds what; `vectors-coverage.test.ts` sees to it that none is left out. */
-export const GOOD_FILES = ["handshake.json", "setup.json", "updates.json", "reject.json"] as const;
-export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"] as const;
-export const RESERVED_FILE = "reserved.json";
+export const GOOD_FILES = [
+  "handshake.json",
+  "setup.json",
+  "updates.json",
+  "reject.json",
+  "signals.json",
+] as const;
+export const MALFORMED_FILES = [
+  "malformed-client.json",
+  "malformed-server.json",
+  "malformed-signals.json",
+] as const;
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
 /** Read by packages/server/test/relay: it has the HMAC. */
@@ -64,6 +73,12 @@ export type PacketFields =
       readonly version: VersionField;
       readonly timestamp: string;
       readonly ips: readonly string[];
+    }
+  | {
+      readonly type: "signal";
+      readonly version: VersionField;
+      readonly identity: string;
+      readonly payload: string;
     };
 
 interface VectorHead {
@@ -72,6 +87,7 @@ interface VectorHead {
   readonly phase: ServerPhase;
   readonly hex: string;
   readonly asked?: readonly number[];
+  readonly signals?: true;
 }
 
 export interface GoodVector extends VectorHead {
@@ -153,10 +169,6 @@ export function goodVectors(file: (typeof GOOD_FILES)[number]): readonly GoodVec
 
 export function malformedVectors(file: (typeof MALFORMED_FILES)[number]): readonly MalformedVector[] {
   return readJson(file) as readonly MalformedVector[];
-}
-
-export function reservedVectors(): readonly VectorHead[] {
-  return readJson(RESERVED_FILE) as readonly VectorHead[];
 }
 
 export function payloadVectors(): readonly PayloadVectors[] {

@@ -10,6 +10,7 @@ import { encodeHeartbeat } from "../src/packets/heartbeat.ts";
 import { encodeReject } from "../src/packets/reject.ts";
 import { encodeRequest } from "../src/packets/request.ts";
 import { encodeResponse } from "../src/packets/response.ts";
+import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
@@ -18,7 +19,7 @@ import { decodePieces } from "./stream-pieces.ts";
 import { updates } from "./update-packets.ts";
 import { bytesOf, type ClientField, type GoodVector, type PacketFields } from "./vector-files.ts";
 
-type Place = Pick<GoodVector, "direction" | "phase" | "asked">;
+type Place = Pick<GoodVector, "direction" | "phase" | "asked" | "signals">;
 
 /** Decodes as the vector's receiver would, who stands in its phase. */
 export function decodeVector(
@@ -28,10 +29,12 @@ export function decodeVector(
   if (vector.direction === "server to client") {
     const decoder = new ServerPacketDecoder();
     decoder.phase = vector.phase;
+    decoder.takesSignals = vector.signals ?? false;
     return decodePieces<ServerPacket>(decoder, pieces);
   }
   const decoder = new ClientPacketDecoder();
   decoder.phase = vector.phase;
+  decoder.takesSignals = vector.signals ?? false;
   let unanswered = vector.asked?.length ?? 0;
   return decodePieces<ClientPacket>(decoder, pieces, (packet) => {
     // The server's request for method 0 goes out when all are answered.
@@ -69,6 +72,8 @@ function describe(packet: Exclude<ClientPacket | ServerPacket, { type: "client" 
       return { ...packet, version, token: toHex(packet.token) };
     case "response":
       return { ...packet, version, payload: toHex(packet.payload) };
+    case "signal":
+      return { ...packet, version, identity: toHex(packet.identity), payload: toHex(packet.payload) };
     case "added":
       return { type: "added", version, timestamp: `${packet.timestamp}`, clients: [] };
     case "removed":
@@ -103,6 +108,8 @@ export function encodeFields(fields: PacketFields): Uint8Array | undefined {
       return encodeResponse(fields.method, bytesOf(fields.payload), version);
     case "heartbeat":
       return encodeHeartbeat(BigInt(fields.timestamp), version);
+    case "signal":
+      return encodeSignal(bytesOf(fields.identity), bytesOf(fields.payload), version);
     default:
       return isOwnVersion(version) ? encodeUpdate(fields) : undefined;
   }

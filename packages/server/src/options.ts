@@ -10,6 +10,7 @@ import {
   MAX_PUBLISHED_BYTES,
   MAX_TOTAL_PAYLOAD_BYTES,
   SETUP_TIMEOUT_MS,
+  SIGNAL_SPACING_MS,
   safeText,
   TICK_MS,
   TOTAL_HISTORY_BYTES,
@@ -65,6 +66,8 @@ export interface ServerOptions {
   readonly setupTimeoutMs?: number;
   /** Heartbeats of one client a second, on average; 0: no limit. Default 20. */
   readonly heartbeatsPerSecond?: number;
+  /** Signals of one client a second, on average; 0: no limit. Default 50. */
+  readonly signalsPerSecond?: number;
   /** Default 600,000. */
   readonly historyMs?: number;
   /** For each network. Default 64 MiB. */
@@ -135,6 +138,7 @@ const DEFAULTS: Numbers = {
   heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
   setupTimeoutMs: SETUP_TIMEOUT_MS,
   heartbeatsPerSecond: 1_000 / HEARTBEAT_SPACING_MS,
+  signalsPerSecond: 1_000 / SIGNAL_SPACING_MS,
   historyMs: HISTORY_MS,
   historyBytes: HISTORY_BYTES,
   totalHistoryBytes: TOTAL_HISTORY_BYTES,
@@ -152,6 +156,7 @@ const RANGES: Ranges<keyof Numbers> = {
   secondStunPort: [0, 65_535],
   ...CIRCUIT_RANGES,
   heartbeatsPerSecond: [0, 1_000_000],
+  signalsPerSecond: [0, 1_000_000],
   tickMs: [0, 10_000],
   historyMs: [0, 2 ** 31 - 1],
   // At least one packet: with less every reader would be dropped at each change.

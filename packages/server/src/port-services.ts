@@ -3,10 +3,11 @@ import { LektError } from "@lekt/protocol";
 import type { EventLog } from "./event-log.ts";
 import { hostPort } from "./host-port.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { type CircuitGrant, CircuitIssuer } from "./relay/circuit-issuer.ts";
+import { CircuitIssuer } from "./relay/circuit-issuer.ts";
 import { CircuitRelay } from "./relay/circuit-relay.ts";
 import { RELAY_KEY_BYTES } from "./relay/circuit-token.ts";
 import type { ServiceAddresses, Services } from "./services.ts";
+import type { CircuitGrant } from "./signal-router.ts";
 import { SocketLink } from "./socket-link.ts";
 import { StunRate } from "./stun/stun-rate.ts";
 import { StunResponder } from "./stun/stun-responder.ts";
@@ -29,6 +30,10 @@ export class PortServices implements Services {
     const key = options.relayKey ?? randomBytes(RELAY_KEY_BYTES);
     this.#issuer = new CircuitIssuer(key);
     if (options.relayAddress === undefined) this.#relay = new CircuitRelay({ ...options, key }, log);
+  }
+
+  get relaysHere(): boolean {
+    return this.#relay !== undefined;
   }
 
   get stunPorts(): number[] {

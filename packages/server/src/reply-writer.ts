@@ -1,7 +1,9 @@
 import { type Edition, encodeServerInfo, encodeWord, METHOD, resumeWord, toHex } from "@lekt/protocol";
 import type { Network } from "./network.ts";
-import { EndOfReply, LongReply, type LongReplyPlan } from "./reply.ts";
+import { EndOfReply, LongReply, type LongReplyPlan, SLICE_BYTES } from "./reply.ts";
 import type { Services } from "./services.ts";
+import { SignalQueue } from "./signal-queue.ts";
+import type { GrantCircuit } from "./signal-router.ts";
 import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
 
 /** What the heart of the server needs of the world. */
@@ -16,6 +18,8 @@ export interface Surroundings {
   readonly services?: Services;
   /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
   readonly act?: (deed: () => void) => void;
+  /** Default: there are no circuits. */
+  readonly grantCircuit?: GrantCircuit;
 }
 
 /** What the writer needs of who drives it. */
@@ -97,8 +101,33 @@ export class ReplyWriter {
     for (const visitor of this.#paused) {
       if (this.#turnBytes <= 0) return;
       this.#paused.delete(visitor);
-      if (visitor.reply) this.#writeOn(visitor, visitor.reply);
+      // Where a signal went out meanwhile, `writable` goes on.
+      if (visitor.reply && !visitor.blocked) this.#writeOn(visitor, visitor.reply);
       this.serve(visitor);
+    }
+  }
+
+  /**
+   * Sends a signal: at once, between two packets of a reply, or when the socket takes more (spec 8.1.5).
+   * @returns false where too much waits already.
+   */
+  signal(visitor: Visitor, packet: Uint8Array): boolean {
+    if (!this.queueSignal(visitor, packet)) return false;
+    this.signalOn(visitor);
+    return true;
+  }
+
+  /** As `signal`, for who calls `signalOn` when all is queued. */
+  queueSignal(visitor: Visitor, packet: Uint8Array): boolean {
+    visitor.signals ??= new SignalQueue();
+    return visitor.signals.add(packet);
+  }
+
+  /** Writes the signals that wait, no more at once than of a reply. */
+  signalOn(visitor: Visitor): void {
+    const { signals } = visitor;
+    while (signals && !signals.isEmpty && !visitor.blocked) {
+      visitor.signalsWentLast = !this.write(visitor, signals.take(SLICE_BYTES));
     }
   }
 
@@ -112,10 +141,17 @@ export class ReplyWriter {
     if (!visitor.blocked) return;
     visitor.blocked = false;
     if (visitor.pace) visitor.pace.takenBytes += visitor.lastSliceBytes;
-    if (visitor.reply) this.#writeOn(visitor, visitor.reply);
-    else if (visitor.network && visitor.finishesReply) this.#replied(visitor);
-    else visitor.pace = undefined;
+    if (visitor.network && visitor.finishesReply) this.#replied(visitor);
+    if (!visitor.reply) visitor.pace = undefined;
+    // Signals and replies in turn: neither keeps the other from a slow reader.
+    const repliesFirst = visitor.signalsWentLast;
+    visitor.signalsWentLast = false;
+    if (!repliesFirst) this.signalOn(visitor);
+    if (visitor.reply && !visitor.blocked) this.#writeOn(visitor, visitor.reply);
     this.serve(visitor);
+    this.signalOn(visitor);
+    // What waited may have put the deadline further away than silence does now.
+    if (visitor.network && !visitor.blocked) this.#events.deadlineMoved(visitor);
   }
 
   /** @returns true where all was taken at once. */

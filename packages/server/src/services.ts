@@ -10,6 +10,7 @@ export interface ServiceAddresses {
 export interface Services {
   /** What this client is told of them (spec 5.13). */
   addressesFor(link: Link): ServiceAddresses;
+  readonly relaysHere: boolean;
   /** Hands a connection over to the relay on this port. @returns false where there is none: it stays. */
   relay(link: Link, token: Uint8Array, early: Uint8Array): boolean;
 }

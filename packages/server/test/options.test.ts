@@ -16,6 +16,7 @@ const NUMBERS = {
   heartbeatIntervalMs: [10_000, 1, MAX_INT],
   setupTimeoutMs: [10_000, 1, MAX_INT],
   heartbeatsPerSecond: [20, 0, 1_000_000],
+  signalsPerSecond: [50, 0, 1_000_000],
   secondStunPort: [0, 0, 65_535],
   stunRequestsPerSecond: [256, 1, MAX_INT],
   maxCircuits: [1_024, 1, MAX_INT],

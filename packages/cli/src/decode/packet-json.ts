@@ -1,4 +1,12 @@
-import { circuitExpiry, formatIpv4, formatVersion, METHOD, type MethodInfo, methodDefinition, toHex } from "@lekt/protocol";
+import {
+  circuitExpiry,
+  formatIpv4,
+  formatVersion,
+  METHOD,
+  type MethodInfo,
+  methodDefinition,
+  toHex,
+} from "@lekt/protocol";
 import { describePayload, type PayloadPlace, printableText } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 import { isoTime } from "./packet-text.ts";
@@ -40,6 +48,16 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
       return {
         ip: formatIpv4(ip),
         methods: methods.map((method) => methodJson(method, ip === 0 ? "word" : "object", showPrivate)),
+      };
+    }
+    case "signal": {
+      const { identity, payload } = packet;
+      const text = printableText(payload);
+      return {
+        version: formatVersion(packet.version),
+        identity: toHex(identity),
+        payload: toHex(payload),
+        ...(text !== undefined && { text }),
       };
     }
     case "address":

@@ -1,15 +1,17 @@
 import {
   circuitExpiry,
   describeMethod,
+  equalBytes,
   formatIpv4,
   formatVersion,
   METHOD,
   type MethodInfo,
+  SERVER_IDENTITY,
   safeText,
   toHex,
 } from "@lekt/protocol";
 import type { Colors } from "../output.ts";
-import { describePayload, type PayloadPlace } from "../payload-text.ts";
+import { bytesText, describePayload, type PayloadPlace } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 
 export interface PacketTextOptions {
@@ -29,7 +31,7 @@ export function packetText(located: LocatedPacket, options: PacketTextOptions): 
   return `${offset}  ${label}\n${details.map((line) => `${indent}${" ".repeat(LABEL_WIDTH)}${line}\n`).join("")}`;
 }
 
-function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] {
+function lines({ packet, direction }: LocatedPacket, options: PacketTextOptions): string[] {
   const { colors } = options;
   const line = (label: string, text: string) => `${colors.bold(label.padEnd(LABEL_WIDTH))}${text}`;
   switch (packet.type) {
@@ -70,6 +72,15 @@ function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] 
       const who = place === "word" ? line("  word", "from the server") : line("  client", formatIpv4(ip));
       return [who, ...methods.map((method) => methodText(method, place, options))];
     }
+    case "signal": {
+      const isServer = equalBytes(packet.identity, SERVER_IDENTITY);
+      const other = isServer ? "the server" : toHex(packet.identity);
+      if (packet.payload.length === 0) return [line("signal", `came back: not delivered to ${other}`)];
+      return [
+        line("signal", `${direction === "client" ? "to" : "from"} ${other}`),
+        bytesText(packet.payload),
+      ];
+    }
     case "address":
       return [line("  gone", formatIpv4(packet.ip))];
   }
@@ -86,7 +97,9 @@ function methodText({ index, payload }: MethodInfo, place: PayloadPlace, options
 /** Who has the token gets into the circuit (spec 8.2). */
 function circuitText(token: Uint8Array, { showPrivate }: PacketTextOptions): string {
   const expiry = BigInt(circuitExpiry(token));
-  const shown = showPrivate ? toHex(token) : `token of ${token.length} bytes, hidden (--show-private shows it)`;
+  const shown = showPrivate
+    ? toHex(token)
+    : `token of ${token.length} bytes, hidden (--show-private shows it)`;
   return `${shown}, until ${isoTime(expiry)}; what follows are the peers' own bytes`;
 }
 

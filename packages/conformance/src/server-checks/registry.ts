@@ -7,6 +7,7 @@ import { rejectChecks } from "./reject.ts";
 import { resumeChecks } from "./resume.ts";
 import { rosterChecks } from "./roster.ts";
 import { setupChecks } from "./setup.ts";
+import { signalChecks } from "./signals.ts";
 import { updateChecks } from "./update.ts";
 import { wordChecks } from "./words.ts";
 
@@ -22,4 +23,5 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
   ...updateChecks,
   ...resumeChecks,
   ...rejectChecks,
+  ...signalChecks,
 ];

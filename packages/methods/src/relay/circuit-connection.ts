@@ -39,7 +39,8 @@ export function connectCircuit(
       reject(error);
     };
     const onAbort = () => fail(new LektError("LEKT_ABORTED", "Connecting by the relay was given up."));
-    const onEnd = () => fail(new LektError("LEKT_CONNECTION_LOST", `The relay ${where} ended the connection.`));
+    const onEnd = () =>
+      fail(new LektError("LEKT_CONNECTION_LOST", `The relay ${where} ended the connection.`));
     const onError = (cause: Error) => {
       const message = `The relay ${where} cannot be reached: ${cause.message}.`;
       fail(new LektError("LEKT_CONNECT", message, { cause }));
@@ -50,7 +51,10 @@ export function connectCircuit(
         if (!first) return;
         const { packet, rest } = first;
         if (packet.type === "reject") {
-          throw new LektError(rejectErrorCode(packet.word), `The relay refuses: ${safeText(packet.message)}.`);
+          throw new LektError(
+            rejectErrorCode(packet.word),
+            `The relay refuses: ${safeText(packet.message)}.`,
+          );
         }
         finish();
         socket.pause();

@@ -33,6 +33,8 @@ export interface RelayMethodOptions {
 /** The other side has to come in 10 s or the relay refuses; so long a connection and the answer may take. */
 const FOLLOW_TIMEOUT_MS = 15_000;
 
+const GIVEN_UP = "Connecting by the relay was given up.";
+
 /** Peers meet at a relay: it works wherever both reach the server, and everything passes the relay, encrypted. */
 export function relay(options: RelayMethodOptions = {}): ConnectionMethod<Duplex> {
   return new RelayMethod(options);
@@ -70,11 +72,11 @@ class RelayMethod implements ConnectionMethod<Duplex> {
 
   async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
     const host = this.#started();
+    if (attempt.signal.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
     const { identity } = attempt.peer;
     const underWay = new UnderWay(identity);
-    const abort = () => underWay.end("LEKT_ABORTED", "Connecting by the relay was given up.");
+    const abort = () => underWay.end("LEKT_ABORTED", GIVEN_UP);
     attempt.signal.addEventListener("abort", abort, { once: true });
-    if (attempt.signal.aborted) abort();
     const key = keyOf(identity, attempt.id);
     this.#dials.set(key, underWay);
     let isOffered = false;
@@ -142,7 +144,10 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     }
     const underWay = new UnderWay(from.identity);
     this.#offers.set(key, underWay);
-    const timer = setTimeout(() => underWay.end("LEKT_TIMEOUT", "The relay did not answer."), FOLLOW_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => underWay.end("LEKT_TIMEOUT", "The relay did not answer."),
+      FOLLOW_TIMEOUT_MS,
+    );
     underWay
       .unlessEnded(connectCircuit(address, offer.token, underWay.cancellation))
       .then(
@@ -216,7 +221,10 @@ function keyOf(identity: string, attempt: string): string {
 function addressIn({ relay, token }: Circuit): RelayAddress {
   const address = parseRelayAddress(relay);
   if (address && /^[0-9a-f]{64}$/.test(token)) return address;
-  throw new LektError("LEKT_PROTOCOL", `The server gives a circuit that cannot be used, at '${safeText(relay)}'.`);
+  throw new LektError(
+    "LEKT_PROTOCOL",
+    `The server gives a circuit that cannot be used, at '${safeText(relay)}'.`,
+  );
 }
 
 function pathOf(socket: Socket): RawPath<Duplex> {

@@ -21,6 +21,8 @@ export const PACKET_TYPE = {
   T: 0x54,
   /** Circuit. */
   C: 0x43,
+  /** Signal. */
+  S: 0x53,
 } as const;
 
 export function writeHeader(

@@ -1,19 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { toHex } from "@lekt/protocol";
+import type { CircuitGrant } from "../signal-router.ts";
 import { CIRCUIT_RANDOM_BYTES, mintCircuitToken } from "./circuit-token.ts";
 
 /** So long both peers have to get to the relay, whose clock may be another one. */
 export const CIRCUIT_TOKEN_SECONDS = 120;
-
-/** The server's answer to `{"want":"circuit"}` (spec 8.2). */
-export interface CircuitGrant {
-  /** The token, 64 hex digits. */
-  readonly circuit: string;
-  /** host:port */
-  readonly relay: string;
-  /** Unix seconds. */
-  readonly expires: number;
-}
 
 /** Gives circuits to clients. It keeps nothing: a token proves itself. */
 export class CircuitIssuer {

@@ -64,7 +64,8 @@ export class CircuitRelay {
   /** Ends in order: cuts the circuits and tells those who wait why. @returns when the last connection is gone. */
   async drain(): Promise<void> {
     this.#closed = true;
-    for (const socket of this.#table.takeWaiting()) this.#refuse(socket, "shutdown", "the relay is shutting down");
+    for (const socket of this.#table.takeWaiting())
+      this.#refuse(socket, "shutdown", "the relay is shutting down");
     for (const socket of this.#sockets) if (!this.#refused.has(socket)) socket.destroy();
     await this.#emptied();
   }

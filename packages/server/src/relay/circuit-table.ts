@@ -148,7 +148,8 @@ export class CircuitTable<Connection> {
       return refused("limit", `${maxCircuitsPerAddress} connections of your address are relayed already`);
     }
     if (this.#waiting.has(hex)) return undefined;
-    if (this.#circuits >= maxCircuits) return refused("limit", `this relay is full (${maxCircuits} circuits)`);
+    if (this.#circuits >= maxCircuits)
+      return refused("limit", `this relay is full (${maxCircuits} circuits)`);
     if (this.#used.size + this.#waiting.size >= maxUsedTokens) {
       return refused("limit", "too many circuits were made of late");
     }

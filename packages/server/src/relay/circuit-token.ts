@@ -17,7 +17,11 @@ export const RELAY_KEY_BYTES = 32;
 export type CircuitTokenFault = "forged" | "expired";
 
 /** @param random 12 bytes that nobody can guess. */
-export function mintCircuitToken(key: Uint8Array, expiresUnixSeconds: number, random: Uint8Array): Uint8Array {
+export function mintCircuitToken(
+  key: Uint8Array,
+  expiresUnixSeconds: number,
+  random: Uint8Array,
+): Uint8Array {
   const token = Buffer.alloc(CIRCUIT_TOKEN_BYTES);
   token.writeUInt32BE(expiresUnixSeconds);
   token.set(random, 4);

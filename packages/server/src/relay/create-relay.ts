@@ -93,7 +93,9 @@ class TcpRelay implements LektRelay {
     this.#log = new EventLog(options.logger);
     this.#relay = new CircuitRelay({ ...this.#numbers, key: options.key }, this.#log);
     this.#rate = new ConnectionRate(numbers.maxConnectionsPerSecond);
-    this.#listener = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#listener = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
   }
 
   get address(): { host: string; port: number } | undefined {
@@ -105,7 +107,8 @@ class TcpRelay implements LektRelay {
   }
 
   async listen(): Promise<void> {
-    if (this.#state !== "new") throw new LektError("LEKT_LISTEN", "A relay listens once. Create another one.");
+    if (this.#state !== "new")
+      throw new LektError("LEKT_LISTEN", "A relay listens once. Create another one.");
     this.#state = "listening";
     try {
       await openPort(this.#listener, this.#host, this.#numbers.port, () => this.#state === "stopped");

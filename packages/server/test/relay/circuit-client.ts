@@ -62,7 +62,7 @@ export class CircuitClient {
 
   /** Waits for a Reject and the end. @returns its message. */
   async rejection(): Promise<string> {
-    while (!this.ended) await this.#news();
+    await this.end();
     const message = this.bytes.subarray(8, -1).toString();
     if (this.bytes[4] !== "R".charCodeAt(0) || rejectWord(message) === "unknown") {
       throw new Error(`no Reject: ${this.bytes.toString("hex")}, ${this.error?.message}`);
@@ -70,8 +70,16 @@ export class CircuitClient {
     return message;
   }
 
+  /** Waits for the relay's end, ends the own side, and waits until the connection is gone. */
   async closed(): Promise<void> {
-    if (!this.socket.closed) await once(this.socket, "close");
+    await this.end();
+    this.socket.end();
+    while (!this.socket.closed) await this.#news();
+  }
+
+  /** Waits until the relay has ended its side. */
+  async end(): Promise<void> {
+    while (!this.ended) await this.#news();
   }
 
   async until(isSo: () => boolean): Promise<void> {

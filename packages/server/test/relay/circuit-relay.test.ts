@@ -54,7 +54,10 @@ async function writeUntilFull(socket: Socket): Promise<number> {
 }
 
 /** A circuit's two ends. */
-async function pair(port: number, early: [string, string] = ["", ""]): Promise<[CircuitClient, CircuitClient]> {
+async function pair(
+  port: number,
+  early: [string, string] = ["", ""],
+): Promise<[CircuitClient, CircuitClient]> {
   const token = freshToken();
   const a = await CircuitClient.connect(port, token, early[0]);
   const b = await CircuitClient.connect(port, token, early[1]);
@@ -77,7 +80,7 @@ describe.each([
     const [a, b] = await pair(await open());
     a.socket.end("all of it");
     await b.said("all of it");
-    while (!b.ended) await once(b.socket, "end");
+    await b.end();
     b.socket.write("and now ");
     await a.said("and now ");
     b.socket.end("the answer");
@@ -92,9 +95,11 @@ describe.each([
     const a = await CircuitClient.connect(port, token, "said and gone");
     a.socket.end();
     const b = await CircuitClient.connect(port, token);
-    await b.closed();
+    await b.end();
     expect(b.text).toBe("said and gone");
-    expect(b.isAccepted && a.isAccepted).toBe(true);
+    b.socket.end("and answered");
+    await a.closed();
+    expect(a.text).toBe("and answered");
   });
 
   test("holds a fast writer to the pace of a slow reader, and loses nothing", async () => {
@@ -202,11 +207,16 @@ describe("a server", () => {
     expect(await (await CircuitClient.connect(port, freshToken())).rejection()).toMatch(/^auth: this token/);
   });
 
-  test("does not count circuits as clients", async () => {
+  test("that is full of clients has room for circuits, and refuses one more client", async () => {
     const { server, port } = await listening({ relayKey: KEY, maxClients: 1 });
-    await pair(port);
-    expect(server.counts.clients).toBe(0);
     await (await RawClient.connect(port)).introduce({ name: "ada" });
+    await pair(port);
+    expect(server.counts.clients).toBe(1);
+    const second = await RawClient.connect(port);
+    second.send(encodeHandshake(0, []));
+    await second.end();
+    expect(second.packets.map(({ type }) => type)).toEqual(["reject"]);
+    expect(second.rejected?.message).toBe("limit: this server is full (1 clients)");
   });
 
   test("ends with circuits under way: at once, and in order", async () => {

@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { decodeBindingResponse, decodeServerInfo, encodeBindingRequest, METHOD, payloadOf } from "@lekt/protocol";
+import {
+  decodeBindingResponse,
+  decodeServerInfo,
+  encodeBindingRequest,
+  METHOD,
+  payloadOf,
+} from "@lekt/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createServer } from "../../src/create-server.ts";
 import type { ServerOptions } from "../../src/options.ts";
@@ -149,7 +155,9 @@ describe("a client is told", () => {
     const { port, relay, stun } = await toldServices({ publicHost: "2001:db8::1", secondStunPort: 0 });
     expect(relay).toBe(`[2001:db8::1]:${port}`);
     expect(stun?.[0]).toBe(`[2001:db8::1]:${port}`);
-    expect((await toldServices({ publicHost: "lekt.example.org" })).relay).toMatch(/^lekt\.example\.org:\d+$/);
+    expect((await toldServices({ publicHost: "lekt.example.org" })).relay).toMatch(
+      /^lekt\.example\.org:\d+$/,
+    );
   });
 
   test("of a relay elsewhere", async () => {
