@@ -445,6 +445,12 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
     }),
   },
   "takes as many signals as come": { fails: ["signal-rate"], options: { signalsPerSecond: 0 } },
+  "lets anybody into a circuit": {
+    fails: ["circuit-forged"],
+    mutation: onPacket(({ head }) =>
+      head.type === "reject" && head.message.startsWith("auth: this token is not") ? ACCEPT : undefined,
+    ),
+  },
   "says why in its own words": {
     fails: ["reject-form"],
     mutation: rejects(() => reject("go away")),

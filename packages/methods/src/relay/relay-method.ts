@@ -21,7 +21,7 @@ import { failSignal, offerSignal, type RelayOffer, readOffer, readReason } from 
 export interface RelayMethodOptions {
   /**
    * Whether a peer may lead here to relays other than the own server's, which then learn this machine's address.
-   * Default false (spec 9.6).
+   * Default false (spec/methods.md, 3).
    */
   readonly foreignRelays?: boolean;
   /** Offers of peers that are followed at once. Default 256. */

@@ -1,6 +1,6 @@
 import { fromHex, type PeerSignal } from "@lekt/protocol";
 
-/** Signals of the method `relay` (spec 9.5). */
+/** Signals of the method `relay` (spec/methods.md, 3). */
 export interface RelayOffer {
   readonly token: Uint8Array;
   /** host:port, as the peer that dials knows it. */
