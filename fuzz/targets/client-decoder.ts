@@ -85,7 +85,9 @@ function seeds(): readonly FuzzInput[] {
   const answers = [encodeResponse(1, new Uint8Array(2)), encodeResponse(17, Uint8Array.of(0x61))];
   const whole = concatBytes([handshake, ...answers, encodeHeartbeat(1n), encodeHeartbeat(-1n)]);
   const asked = Uint8Array.of(answers.length);
-  const signals = [1, 40].map((length) => encodeSignal(new Uint8Array(32).fill(length), new Uint8Array(length)));
+  const signals = [1, 40].map((length) =>
+    encodeSignal(new Uint8Array(32).fill(length), new Uint8Array(length)),
+  );
   return [
     inputOf(whole, asked),
     inputOf(whole, asked, [3, 20, 21, 40]),

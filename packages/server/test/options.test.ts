@@ -15,6 +15,7 @@ const NUMBERS = {
   tickMs: [20, 0, 10_000],
   heartbeatIntervalMs: [10_000, 1, MAX_INT],
   setupTimeoutMs: [10_000, 1, MAX_INT],
+  signalsPerSecond: [50, 0, 1_000_000],
   heartbeatsPerSecond: [20, 0, 1_000_000],
   historyMs: [600_000, 0, MAX_INT],
   historyBytes: [67_108_864, 32_768, Number.MAX_SAFE_INTEGER],

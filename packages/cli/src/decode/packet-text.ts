@@ -73,7 +73,10 @@ function lines({ packet, direction }: LocatedPacket, options: PacketTextOptions)
       const isServer = equalBytes(packet.identity, SERVER_IDENTITY);
       const other = isServer ? "the server" : toHex(packet.identity);
       if (packet.payload.length === 0) return [line("signal", `came back: not delivered to ${other}`)];
-      return [line("signal", `${direction === "client" ? "to" : "from"} ${other}`), bytesText(packet.payload)];
+      return [
+        line("signal", `${direction === "client" ? "to" : "from"} ${other}`),
+        bytesText(packet.payload),
+      ];
     }
     case "address":
       return [line("  gone", formatIpv4(packet.ip))];
