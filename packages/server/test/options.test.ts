@@ -15,7 +15,6 @@ const NUMBERS = {
   tickMs: [20, 0, 10_000],
   heartbeatIntervalMs: [10_000, 1, MAX_INT],
   setupTimeoutMs: [10_000, 1, MAX_INT],
-  signalsPerSecond: [50, 0, 1_000_000],
   heartbeatsPerSecond: [20, 0, 1_000_000],
   signalsPerSecond: [50, 0, 1_000_000],
   secondStunPort: [0, 0, 65_535],
