@@ -29,6 +29,8 @@ export class NaiveServerSession {
   heartbeats = 0;
   /** Payloads that were replaced, ever. */
   updates = 0;
+  /** The token of the circuit that it asked for; what follows is no packet. */
+  circuit: Uint8Array | undefined;
   /** Signals that came, ever. */
   signals = 0;
   /** What the client is to be refused with. */
@@ -48,10 +50,10 @@ export class NaiveServerSession {
   }
 
   receive(bytes: Uint8Array, nowMs: number): void {
-    if (this.word !== undefined) return;
+    if (this.word !== undefined || this.circuit) return;
     this.#bytes.push(...bytes);
     try {
-      while (this.#bytes.length > 0) {
+      while (this.#bytes.length > 0 && !this.circuit) {
         const length = this.#packet(nowMs);
         if (length === 0) return;
         this.#bytes.splice(0, length);
@@ -69,9 +71,10 @@ export class NaiveServerSession {
     if (!this.#has(5)) return 0;
     const type = String.fromCharCode(this.#bytes[4] ?? 0);
     const inHeartbeats = this.#takesSignals ? "HTS" : "HT";
-    const allowed = this.asked === undefined ? "H" : this.isAdmitted ? inHeartbeats : "T";
+    const allowed = this.asked === undefined ? "HC" : this.isAdmitted ? inHeartbeats : "T";
     if (!allowed.includes(type)) refuse("malformed");
     if (!this.#has(8)) return 0;
+    if (type === "C") return this.#circuit();
     if (this.asked === undefined) return this.#handshake();
     if (type === "T") return this.#response(nowMs);
     if (type === "S") return this.#signal();
@@ -79,6 +82,13 @@ export class NaiveServerSession {
     this.#charge(nowMs);
     this.heartbeats++;
     return 16;
+  }
+
+  #circuit(): number {
+    if (this.#bytes[5] !== 1) refuse("version");
+    if (!this.#has(40)) return 0;
+    this.circuit = Uint8Array.from(this.#bytes.slice(8, 40));
+    return 40;
   }
 
   #handshake(): number {

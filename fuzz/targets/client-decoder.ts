@@ -1,7 +1,9 @@
 import {
   type ClientPacket,
   ClientPacketDecoder,
+  type ClientPhase,
   concatBytes,
+  encodeCircuit,
   encodeHandshake,
   encodeHeartbeat,
   encodeResponse,
@@ -18,7 +20,7 @@ import { streamSeeds } from "./vector-seeds.ts";
 const MAX_WAITING_BYTES = 44 + 16_384;
 
 export interface ClientDecoder extends StreamDecoder<ClientPacket> {
-  phase: "handshake" | "setup" | "heartbeat";
+  phase: ClientPhase;
 }
 
 /** `calls[0]` says how many answers the server waits for. */
@@ -75,6 +77,8 @@ function encode(packet: ClientPacket): Uint8Array {
       return encodeResponse(packet.method, packet.payload, packet.version);
     case "heartbeat":
       return encodeHeartbeat(packet.timestamp, packet.version);
+    case "circuit":
+      return encodeCircuit(packet.token, packet.version);
     case "signal":
       return encodeSignal(packet.identity, packet.payload, packet.version);
   }
@@ -85,7 +89,9 @@ function seeds(): readonly FuzzInput[] {
   const answers = [encodeResponse(1, new Uint8Array(2)), encodeResponse(17, Uint8Array.of(0x61))];
   const whole = concatBytes([handshake, ...answers, encodeHeartbeat(1n), encodeHeartbeat(-1n)]);
   const asked = Uint8Array.of(answers.length);
-  const signals = [1, 40].map((length) => encodeSignal(new Uint8Array(32).fill(length), new Uint8Array(length)));
+  const signals = [1, 40].map((length) =>
+    encodeSignal(new Uint8Array(32).fill(length), new Uint8Array(length)),
+  );
   return [
     inputOf(whole, asked),
     inputOf(whole, asked, [3, 20, 21, 40]),

@@ -1,4 +1,5 @@
 import {
+  equalBytes,
   type Introduction,
   METHOD,
   parseIpv6,
@@ -42,6 +43,7 @@ const TEXTS = [
 ];
 /** What the server's own texts are made of. Payloads of the seeds have other characters in them. */
 const OWN_TEXT = /^[A-Za-z0-9 ,.():'-]*$/;
+const NO_BYTES = new Uint8Array(0);
 const IPV6 = parseIpv6("2001:db8::7");
 
 /** A session, its model, and who drives both. */
@@ -57,6 +59,7 @@ export class ServerSessionRun {
   readonly #seen: Record<ServerSessionEffect["type"], number> = {
     send: 0,
     introduced: 0,
+    circuit: 0,
     updated: 0,
     signal: 0,
     rejected: 0,
@@ -202,6 +205,9 @@ export class ServerSessionRun {
         return;
       case "introduced":
         this.#introduced(effect.introduction);
+        return;
+      case "circuit":
+        check(equalBytes(effect.token, this.#model.circuit ?? NO_BYTES), "a circuit with another token");
         return;
       case "updated":
         check(this.#model.isAdmitted, "updated before the heartbeat phase");

@@ -6,12 +6,14 @@ import { addConformance } from "./verbs/conformance.ts";
 import { addDecode } from "./verbs/decode.ts";
 import { addJoin } from "./verbs/join.ts";
 import { addPeers } from "./verbs/peers.ts";
+import { addRelay } from "./verbs/relay.ts";
 import { addServe } from "./verbs/serve.ts";
 import { versionText } from "./version-text.ts";
 
 const EXAMPLES = `
 Examples:
   lekt serve                                            a server for this machine and its network
+  lekt relay --key-file relay.key                       a relay for circuits of servers elsewhere
   lekt join lekt://localhost/friends --name ada         be there, and see who else is
   lekt peers lekt://localhost/friends                   one look, without being seen
   lekt peers lekt://localhost/friends --wait 3          wait until three are there
@@ -33,7 +35,7 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-const VERBS = ["serve", "join", "peers", "decode", "conformance"];
+const VERBS = ["serve", "relay", "join", "peers", "decode", "conformance"];
 
 function commandLine(): Command {
   const program = new Command("lekt");
@@ -45,6 +47,7 @@ function commandLine(): Command {
     .helpCommand("help [command]", "the same as --help")
     .addHelpText("after", `${EXAMPLES}\n\nExit codes:\n${exitCodeLines()}`);
   addServe(program);
+  addRelay(program);
   addJoin(program);
   addPeers(program);
   addDecode(program);

@@ -72,6 +72,7 @@ export {
   setsSignals,
 } from "./method-list.ts";
 export { type AcceptPacket, encodeAccept } from "./packets/accept.ts";
+export { CIRCUIT_TOKEN_BYTES, type CircuitPacket, circuitExpiry, encodeCircuit } from "./packets/circuit.ts";
 export {
   type ClientObject,
   encodeClientObject,

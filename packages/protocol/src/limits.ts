@@ -38,6 +38,8 @@ export const MAX_SIGNAL_BYTES = 16_384;
 export const SIGNAL_SPACING_MS = 20;
 /** … and so many at once. */
 export const SIGNAL_BURST = 200;
+/** So many times as many signals are a flood (spec 8.1.5). */
+export const SIGNAL_FLOOD_FACTOR = 10;
 /** Signals that wait for one receiver, in bytes of whole packets (spec 8.1.5). */
 export const MAX_WAITING_SIGNAL_BYTES = 65_536;
 /** After a Reject the server reads and throws away for so long (spec 6.5). */

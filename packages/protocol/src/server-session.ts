@@ -15,6 +15,7 @@ import {
   REJECT_LINGER_MS,
   SETUP_TIMEOUT_MS,
   SIGNAL_BURST,
+  SIGNAL_FLOOD_FACTOR,
   SIGNAL_SPACING_MS,
   SILENT_INTERVALS,
 } from "./limits.ts";
@@ -77,6 +78,8 @@ export type ServerSessionEffect =
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Setup is over for the client's part: `admit` or `reject` it. */
   | { readonly type: "introduced"; readonly introduction: Introduction }
+  /** It asks for a circuit (spec 8.2): from now on the connection is a relay's, or to be rejected. */
+  | { readonly type: "circuit"; readonly token: Uint8Array; readonly early: Uint8Array }
   /** It replaced a payload (spec 4.10): `object` is its client object from now on. */
   | { readonly type: "updated"; readonly object: Uint8Array }
   /** Pass this on to who has the identity `to`, where `maySignal` allows it (spec 8.1). */
@@ -89,7 +92,7 @@ export type ServerSessionEffect =
       readonly bytes: Uint8Array;
     };
 
-export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "rejected";
+export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "circuit" | "rejected";
 
 /** What is asked and answered so far. */
 interface Setup {
@@ -135,6 +138,8 @@ export class ServerSession implements ResponseJudge {
   #nextHeartbeatMs = 0;
   #nextNewsMs = 0;
   #nextSignalMs = 0;
+  /** The same for all signals, those included that come back. */
+  #nextFloodMs = 0;
 
   /**
    * @param isProtected whether the connection is TLS or from a loopback address: only then a token is
@@ -164,7 +169,7 @@ export class ServerSession implements ResponseJudge {
    * @param latenessMs by how much the server itself was late of late; not charged to the client (spec 5.14).
    */
   receive(bytes: Uint8Array, nowMs: number, latenessMs = 0): void {
-    if (this.phase === "rejected") return;
+    if (this.phase === "rejected" || this.phase === "circuit") return;
     try {
       this.#decoder.push(bytes);
       for (;;) {
@@ -210,6 +215,7 @@ export class ServerSession implements ResponseJudge {
       case "handshake":
       case "setup":
       case "admission":
+      case "circuit":
         this.reject("timeout", "handshake and setup took too long", nowMs);
         break;
       case "heartbeat":
@@ -269,6 +275,10 @@ export class ServerSession implements ResponseJudge {
       case "handshake":
         this.#handshake(packet.methods);
         break;
+      case "circuit":
+        this.phase = "circuit";
+        this.#do({ type: "circuit", token: packet.token, early: this.#decoder.takeRest() });
+        break;
       case "response":
         if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });
         // A stray answer for index 0 is ignored, but counted (spec 4.8).
@@ -279,6 +289,7 @@ export class ServerSession implements ResponseJudge {
         this.#heartbeat(nowMs, latenessMs);
         break;
       case "signal":
+        this.#chargeSignal(nowMs, latenessMs);
         this.#do({ type: "signal", to: packet.identity, payload: packet.payload });
         break;
     }
@@ -421,6 +432,15 @@ export class ServerSession implements ResponseJudge {
     if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + CLOCK_TOLERANCE_MS) {
       throw new ProtocolError("rate", `more than ${perSecond} heartbeats or updates a second`);
     }
+  }
+
+  /** What is over the rate comes back; who sends far more than that keeps the server from its work (spec 8.1.5). */
+  #chargeSignal(nowMs: number, latenessMs: number): void {
+    const spacingMs = this.#signalSpacingMs;
+    this.#nextFloodMs = Math.max(this.#nextFloodMs, nowMs) + spacingMs / SIGNAL_FLOOD_FACTOR;
+    if (this.#nextFloodMs - nowMs <= SIGNAL_BURST * spacingMs + latenessMs + CLOCK_TOLERANCE_MS) return;
+    const perSecond = Math.round((SIGNAL_FLOOD_FACTOR * 1_000) / spacingMs);
+    throw new ProtocolError("rate", `more than ${perSecond} signals a second`);
   }
 
   #do(effect: ServerSessionEffect): void {

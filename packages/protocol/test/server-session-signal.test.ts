@@ -31,7 +31,8 @@ function signalsOf(visit: Visit) {
 describe("signals (spec 8.1)", () => {
   test("become effects, in order, byte by byte too, and are no heartbeats", () => {
     const visit = signaller().receive(encodeSignal(OTHER, OFFER), 5_000);
-    for (const byte of encodeSignal(SERVER_IDENTITY, Uint8Array.of(7))) visit.receive(Uint8Array.of(byte));
+    for (const byte of encodeSignal(SERVER_IDENTITY, Uint8Array.of(7)))
+      visit.receive(Uint8Array.of(byte), 5_000);
     expect(signalsOf(visit)).toEqual([
       { type: "signal", to: OTHER, payload: OFFER },
       { type: "signal", to: SERVER_IDENTITY, payload: Uint8Array.of(7) },
@@ -126,6 +127,23 @@ describe("the rate of signals (spec 8.1.5)", () => {
   test("counts each client that one goes to, and one that reached nobody once", () => {
     expect(passed(signaller(), 0, 4)).toBe(50);
     expect(passed(signaller(), 0, 0)).toBe(200);
+  });
+
+  test("times ten ends the connection: 2,000 at once, and no more", () => {
+    const signal = encodeSignal(OTHER, Uint8Array.of(1));
+    const visit = signaller();
+    for (let i = 0; i < 2_000; i++) visit.receive(signal);
+    expect(visit.rejection).toBeUndefined();
+    visit.receive(signal, 2);
+    expect(visit.rejection).toBeUndefined();
+    expect(visit.receive(signal, 2).rejection).toBe("rate: more than 500 signals a second");
+    expect(signalsOf(visit)).toHaveLength(2_001);
+    const late = signaller();
+    for (let i = 0; i < 2_050; i++) late.receive(signal, 0, 100);
+    expect(late.rejection).toBeUndefined();
+    const free = signaller([], { signalsPerSecond: 0 });
+    for (let i = 0; i < 5_000; i++) free.receive(signal);
+    expect(free.rejection).toBeUndefined();
   });
 
   test("is what the server was told; 0: there is none", () => {

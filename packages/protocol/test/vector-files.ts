@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { ClientPhase } from "../src/client-packet-decoder.ts";
 import type { PeerRole } from "../src/peers/preamble.ts";
+import type { ServerPhase } from "../src/server-packet-decoder.ts";
 
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
 
@@ -17,9 +17,10 @@ export const MALFORMED_FILES = [
   "malformed-server.json",
   "malformed-signals.json",
 ] as const;
-export const RESERVED_FILE = "reserved.json";
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
+/** Read by packages/server/test/relay: it has the HMAC. */
+export const CIRCUITS_FILE = "circuits.json";
 export const STUN_FILE = "stun.json";
 /** Read by the tests of the method `udp`. */
 export const PROBES_FILE = "probes.json";
@@ -47,6 +48,7 @@ export type PacketFields =
       readonly known: number;
       readonly methods: readonly number[];
     }
+  | { readonly type: "circuit"; readonly version: VersionField; readonly token: string }
   | { readonly type: "accept"; readonly version: VersionField }
   | {
       readonly type: "reject";
@@ -86,7 +88,7 @@ export type PacketFields =
 interface VectorHead {
   readonly name: string;
   readonly direction: "client to server" | "server to client" | "either";
-  readonly phase: ClientPhase;
+  readonly phase: ServerPhase;
   readonly hex: string;
   readonly asked?: readonly number[];
   readonly signals?: true;
@@ -203,10 +205,6 @@ export function goodVectors(file: (typeof GOOD_FILES)[number]): readonly GoodVec
 
 export function malformedVectors(file: (typeof MALFORMED_FILES)[number]): readonly MalformedVector[] {
   return readJson(file) as readonly MalformedVector[];
-}
-
-export function reservedVectors(): readonly VectorHead[] {
-  return readJson(RESERVED_FILE) as readonly VectorHead[];
 }
 
 export function payloadVectors(): readonly PayloadVectors[] {

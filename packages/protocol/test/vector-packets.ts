@@ -3,6 +3,7 @@ import { concatBytes, toHex } from "../src/bytes.ts";
 import { type ClientPacket, ClientPacketDecoder } from "../src/client-packet-decoder.ts";
 import { formatIpv4, ipv4Bytes, parseIpv4 } from "../src/ip.ts";
 import { encodeAccept } from "../src/packets/accept.ts";
+import { encodeCircuit } from "../src/packets/circuit.ts";
 import { encodeClientObject } from "../src/packets/client-object.ts";
 import { encodeHandshake } from "../src/packets/handshake.ts";
 import { encodeHeartbeat } from "../src/packets/heartbeat.ts";
@@ -67,6 +68,8 @@ function describe(packet: Exclude<ClientPacket | ServerPacket, { type: "client" 
   switch (packet.type) {
     case "heartbeat":
       return { ...packet, version, timestamp: `${packet.timestamp}` };
+    case "circuit":
+      return { ...packet, version, token: toHex(packet.token) };
     case "response":
       return { ...packet, version, payload: toHex(packet.payload) };
     case "signal":
@@ -91,6 +94,8 @@ export function encodeFields(fields: PacketFields): Uint8Array | undefined {
   switch (fields.type) {
     case "handshake":
       return encodeHandshake(fields.known, fields.methods, version);
+    case "circuit":
+      return encodeCircuit(bytesOf(fields.token), version);
     case "accept":
       return encodeAccept(version);
     case "reject": {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  CIRCUITS_FILE,
   GOOD_FILES,
   goodVectors,
   MALFORMED_FILES,
@@ -9,7 +10,6 @@ import {
   payloadVectors,
   peerVectors,
   PROBES_FILE,
-  RESERVED_FILE,
   ROSTERS_FILE,
   rosterVectors,
   STUN_FILE,
@@ -19,7 +19,15 @@ import {
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const others = [RESERVED_FILE, PAYLOADS_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE, PEERS_FILE, PROBES_FILE];
+  const others = [
+    CIRCUITS_FILE,
+    PAYLOADS_FILE,
+    PEERS_FILE,
+    PROBES_FILE,
+    ROSTERS_FILE,
+    STUN_FILE,
+    URLS_FILE,
+  ];
   const read = [...GOOD_FILES, ...MALFORMED_FILES, ...others];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });

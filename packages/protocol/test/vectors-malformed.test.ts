@@ -4,14 +4,7 @@ import { encodeHandshake } from "../src/packets/handshake.ts";
 import { encodeResponse } from "../src/packets/response.ts";
 import { ServerSession } from "../src/server-session.ts";
 import { byteByByte } from "./stream-pieces.ts";
-import {
-  bytesOf,
-  MALFORMED_FILES,
-  type MalformedVector,
-  malformedVectors,
-  RESERVED_FILE,
-  reservedVectors,
-} from "./vector-files.ts";
+import { bytesOf, MALFORMED_FILES, type MalformedVector, malformedVectors } from "./vector-files.ts";
 import { decodeVector } from "./vector-packets.ts";
 
 interface Refusal {
@@ -78,13 +71,5 @@ describe.each(vectors)("$file: $name", (vector) => {
     expect(refused?.bytes).toBeGreaterThan(vector.offset);
     const isLength = expected === "limit" || /object of size [0-9,]{4,}/.test(vector.name);
     if (isLength) expect(refused?.bytes).toBe(vector.offset + 1);
-  });
-});
-
-describe.each(reservedVectors())(`${RESERVED_FILE}: $name`, (vector) => {
-  test.each(["client to server", "server to client"] as const)("has no meaning yet: %s", (direction) => {
-    expect(decodeVector({ ...vector, direction }, [bytesOf(vector.hex)]).fault).toMatch(
-      /^(malformed|LEKT_PROTOCOL|LEKT_NOT_LEKT)$/,
-    );
   });
 });

@@ -25,6 +25,9 @@ import { type Link, Visitor } from "./visitor.ts";
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
 const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
 
+/** The same for those who may be about to ask for a circuit at a full server. */
+const SEEK_CIRCUITS_AT_ONCE = DESCRIPTOR_RESERVE / 4;
+
 /**
  * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits
  * for the next turn.
@@ -115,7 +118,8 @@ export class Rendezvous {
       return undefined;
     }
     const group = addressGroup(address);
-    const refusal = this.#refusalOf(group, nowMs);
+    const onlyCircuits = this.#isFull && this.#takesCircuitsWhenFull;
+    const refusal = this.#refusalOf(group, nowMs, onlyCircuits);
     if (refusal && this.#refused >= REFUSED_AT_ONCE) {
       link.destroy();
       return undefined;
@@ -123,6 +127,7 @@ export class Rendezvous {
     const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
     const session = new ServerSession(this.#sessionOptions, address, isProtected, nowMs);
     const visitor = new Visitor(link, session, this.#surroundings.random(SESSION_BYTES));
+    visitor.onlyCircuits = onlyCircuits;
     this.#visitors.add(visitor);
     if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
@@ -134,7 +139,7 @@ export class Rendezvous {
     try {
       visitor.session.receive(bytes, this.#surroundings.nowMs(), latenessMs);
       this.#carryOut(visitor, visitor.session.takeEffects());
-      this.#replies.signalOn(visitor);
+      this.#replies.flushSignals();
       this.#replies.serve(visitor);
     } catch (error) {
       // A defect of this server costs one client its connection, and nobody else anything.
@@ -260,6 +265,10 @@ export class Rendezvous {
     for (const effect of effects) {
       switch (effect.type) {
         case "send":
+          if (visitor.onlyCircuits) {
+            this.#refuse(visitor, "limit", this.#fullText);
+            return;
+          }
           this.#replies.write(visitor, [effect.bytes]);
           break;
         case "introduced":
@@ -267,6 +276,9 @@ export class Rendezvous {
           break;
         case "updated":
           this.#updated(visitor, effect.object);
+          break;
+        case "circuit":
+          this.#handOver(visitor, effect.token, effect.early);
           break;
         case "signal":
           this.#signals.route(visitor, effect.to, effect.payload);
@@ -283,13 +295,25 @@ export class Rendezvous {
     }
   }
 
+  get #isFull(): boolean {
+    return this.#visitors.size - this.#refused >= this.#options.maxClients;
+  }
+
+  /** Clients need circuits also where there are no places left; so many may be on their way to one. */
+  get #takesCircuitsWhenFull(): boolean {
+    const most = this.#options.maxClients + SEEK_CIRCUITS_AT_ONCE;
+    return this.#surroundings.services?.relaysHere === true && this.#visitors.size - this.#refused < most;
+  }
+
+  get #fullText(): string {
+    return `this server is full (${this.#options.maxClients} clients)`;
+  }
+
   /** Why a new connection may not even begin, or undefined. */
-  #refusalOf(group: AddressGroup, nowMs: number): Refusal | undefined {
-    const { maxClients, maxConnectionsPerSecond } = this.#options;
+  #refusalOf(group: AddressGroup, nowMs: number, onlyCircuits: boolean): Refusal | undefined {
+    const { maxConnectionsPerSecond } = this.#options;
     if (this.#stopping) return { word: "shutdown", text: "the server is shutting down" };
-    if (this.#visitors.size - this.#refused >= maxClients) {
-      return { word: "limit", text: `this server is full (${maxClients} clients)` };
-    }
+    if (this.#isFull && !onlyCircuits) return { word: "limit", text: this.#fullText };
     if (this.#rate.admits(group, nowMs)) return undefined;
     return {
       word: "rate",
@@ -402,6 +426,22 @@ export class Rendezvous {
     this.#carryOut(visitor, visitor.session.takeEffects());
     network.listen(visitor);
     this.#wheel.arm(visitor);
+  }
+
+  /** From now on the connection is the relay's (spec 8.2). */
+  #handOver(visitor: Visitor, token: Uint8Array, early: Uint8Array): void {
+    const { services } = this.#surroundings;
+    if (this.#stopping) {
+      this.#refuse(visitor, "shutdown", "the server is shutting down");
+      return;
+    }
+    if (!services?.relay(visitor.link, token, early)) {
+      this.#refuse(visitor, "auth", "this server is no relay");
+      return;
+    }
+    this.#visitors.delete(visitor);
+    this.#errands.delete(visitor);
+    this.#wheel.disarm(visitor);
   }
 
   #updated(visitor: Visitor, object: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { type Edition, encodeServerInfo, encodeWord, METHOD, resumeWord, toHex } from "@lekt/protocol";
 import type { Network } from "./network.ts";
 import { EndOfReply, LongReply, type LongReplyPlan, SLICE_BYTES } from "./reply.ts";
+import type { Services } from "./services.ts";
 import { SignalQueue } from "./signal-queue.ts";
 import type { GrantCircuit } from "./signal-router.ts";
 import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
@@ -13,6 +14,8 @@ export interface Surroundings {
   readonly unixSeconds: () => number;
   /** Random bytes, for sessions and histories. */
   readonly random: (bytes: number) => Uint8Array;
+  /** Default: none. */
+  readonly services?: Services;
   /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
   readonly act?: (deed: () => void) => void;
   /** Default: there are no circuits. */
@@ -29,6 +32,7 @@ export interface ReplyWriterEvents {
 
 /** News of at most this size goes out as one buffer that all who wait share. */
 const SHORT_REPLY_BYTES = 16_384;
+const NO_SERVICES = { relay: null, stun: [] };
 const NO_TOKEN = new Uint8Array(0);
 /** So many bytes of long replies are written in one turn of the event loop: some milliseconds. */
 const TURN_BYTES = 2 * 1_024 * 1_024;
@@ -43,6 +47,8 @@ export class ReplyWriter {
   #turnBytes = TURN_BYTES;
   /** Whose long reply goes on in the next turn. */
   readonly #paused = new Set<Visitor>();
+  /** Who was signalled in this event, and has got nothing of it yet. */
+  readonly #signalled = new Set<Visitor>();
 
   /** @param replyLifeMs a reply that takes longer to be read holds on to too much of the past. */
   constructor(
@@ -104,23 +110,25 @@ export class ReplyWriter {
   }
 
   /**
-   * Sends a signal: at once, between two packets of a reply, or when the socket takes more (spec 8.1.5).
-   * @returns false where too much waits already.
+   * Takes a signal, which goes out with `flushSignals` or, where the socket is full, when it takes more.
+   * @returns false where too much waits already (spec 8.1.5).
    */
   signal(visitor: Visitor, packet: Uint8Array): boolean {
-    if (!this.queueSignal(visitor, packet)) return false;
-    this.signalOn(visitor);
-    return true;
-  }
-
-  /** As `signal`, for who calls `signalOn` when all is queued. */
-  queueSignal(visitor: Visitor, packet: Uint8Array): boolean {
     visitor.signals ??= new SignalQueue();
+    this.#signalled.add(visitor);
+    if (visitor.signals.add(packet)) return true;
+    this.#signalOn(visitor);
     return visitor.signals.add(packet);
   }
 
+  /** What came in one piece goes out in one piece, between two packets of whatever reply is under way. */
+  flushSignals(): void {
+    for (const visitor of this.#signalled) this.#signalOn(visitor);
+    this.#signalled.clear();
+  }
+
   /** Writes the signals that wait, no more at once than of a reply. */
-  signalOn(visitor: Visitor): void {
+  #signalOn(visitor: Visitor): void {
     const { signals } = visitor;
     while (signals && !signals.isEmpty && !visitor.blocked) {
       visitor.signalsWentLast = !this.write(visitor, signals.take(SLICE_BYTES));
@@ -142,10 +150,10 @@ export class ReplyWriter {
     // Signals and replies in turn: neither keeps the other from a slow reader.
     const repliesFirst = visitor.signalsWentLast;
     visitor.signalsWentLast = false;
-    if (!repliesFirst) this.signalOn(visitor);
+    if (!repliesFirst) this.#signalOn(visitor);
     if (visitor.reply && !visitor.blocked) this.#writeOn(visitor, visitor.reply);
     this.serve(visitor);
-    this.signalOn(visitor);
+    this.#signalOn(visitor);
     // What waited may have put the deadline further away than silence does now.
     if (visitor.network && !visitor.blocked) this.#events.deadlineMoved(visitor);
   }
@@ -277,8 +285,7 @@ export class ReplyWriter {
     const payload = encodeServerInfo({
       you: visitor.edition?.withSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
       heartbeatSeconds: this.#heartbeatSeconds,
-      relay: null,
-      stun: [],
+      ...(this.#surroundings.services?.addressesFor(visitor.link) ?? NO_SERVICES),
     });
     return encodeWord(METHOD.server, payload, unixSeconds);
   }

@@ -17,6 +17,8 @@ export interface Link {
   /** The other side's address, in any form that the system gives, and its port. */
   readonly address: string;
   readonly port: number;
+  /** The own address that the other side reached, in any form that the system gives. */
+  readonly localAddress: string;
   /** @returns true where all was taken at once; otherwise `writable` of the heart is called when it is. */
   write(parts: readonly Uint8Array[]): boolean;
   /** Ends the writing side; what comes in is still read, and thrown away. */
@@ -34,6 +36,8 @@ export class Visitor implements Timed {
   wheelSlot = 0;
   /** It ended its writing, or is gone. */
   departed = false;
+  /** The server is full: it may ask for a circuit, and nothing else (spec 8.2.6). */
+  onlyCircuits = false;
   /** It asked for the server object (spec 5.13). */
   wantsServerInfo = false;
   /** It asked for tokens to resume with (spec 5.19). */

@@ -74,12 +74,18 @@ export function naiveClientPackets(bytes: Uint8Array, asked: number): Decoded<Cl
   let responses = 0;
   return decode(bytes, (reader, packets) => {
     const [first] = packets;
+    if (first?.type === "circuit") {
+      reader.at = bytes.length;
+      return;
+    }
     const inHeartbeats = setsSignals(first) ? "HTS" : "HT";
     const { type, version } = reader.header(
-      !first ? "H" : responses < asked ? "T" : inHeartbeats,
+      !first ? "HC" : responses < asked ? "T" : inHeartbeats,
       "malformed",
     );
-    if (packets.length === 0) packets.push({ type: "handshake", version, ...bitfield(reader, version) });
+    if (packets.length === 0 && version.major !== 1) throw new Fault("version");
+    if (type === "C") packets.push({ type: "circuit", version, token: reader.payload(32) });
+    else if (packets.length === 0) packets.push({ type: "handshake", version, ...bitfield(reader) });
     else if (type === "H") packets.push({ type: "heartbeat", version, timestamp: reader.i64() });
     else if (type === "S") {
       const identity = reader.payload(32);
@@ -101,8 +107,7 @@ function setsSignals(packet: ClientPacket | undefined): boolean {
   return packet?.type === "handshake" && [19, 24].every((method) => packet.methods.includes(method));
 }
 
-function bitfield(reader: Reader, version: Version): { known: number; methods: number[] } {
-  if (version.major !== 1) throw new Fault("version");
+function bitfield(reader: Reader): { known: number; methods: number[] } {
   const known = reader.number(4);
   if (known > 1_024) throw new Fault("limit");
   const methods: number[] = [];

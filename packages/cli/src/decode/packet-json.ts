@@ -1,4 +1,12 @@
-import { formatIpv4, formatVersion, METHOD, type MethodInfo, methodDefinition, toHex } from "@lekt/protocol";
+import {
+  circuitExpiry,
+  formatIpv4,
+  formatVersion,
+  METHOD,
+  type MethodInfo,
+  methodDefinition,
+  toHex,
+} from "@lekt/protocol";
 import { describePayload, type PayloadPlace, printableText } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 import { isoTime } from "./packet-text.ts";
@@ -21,6 +29,11 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
     }
     case "request":
       return { version: formatVersion(packet.version), index: packet.method, ...nameOf(packet.method) };
+    case "circuit": {
+      const { version, token } = packet;
+      const shown = showPrivate ? { token: toHex(token) } : { tokenBytes: token.length, hidden: true };
+      return { version: formatVersion(version), expires: circuitExpiry(token), ...shown };
+    }
     case "accept":
       return { version: formatVersion(packet.version) };
     case "reject":

@@ -1,4 +1,5 @@
 import {
+  circuitExpiry,
   describeMethod,
   equalBytes,
   formatIpv4,
@@ -47,6 +48,8 @@ function lines({ packet, direction }: LocatedPacket, options: PacketTextOptions)
     }
     case "heartbeat":
       return [line("heartbeat", timeText(packet.timestamp))];
+    case "circuit":
+      return [line("circuit", circuitText(packet.token, options))];
     case "accept":
       return [line("accept", `LEKT ${formatVersion(packet.version)}`)];
     case "reject":
@@ -73,7 +76,10 @@ function lines({ packet, direction }: LocatedPacket, options: PacketTextOptions)
       const isServer = equalBytes(packet.identity, SERVER_IDENTITY);
       const other = isServer ? "the server" : toHex(packet.identity);
       if (packet.payload.length === 0) return [line("signal", `came back: not delivered to ${other}`)];
-      return [line("signal", `${direction === "client" ? "to" : "from"} ${other}`), bytesText(packet.payload)];
+      return [
+        line("signal", `${direction === "client" ? "to" : "from"} ${other}`),
+        bytesText(packet.payload),
+      ];
     }
     case "address":
       return [line("  gone", formatIpv4(packet.ip))];
@@ -86,6 +92,15 @@ function methodText({ index, payload }: MethodInfo, place: PayloadPlace, options
   }
   const { text, fault } = describePayload(index, payload, place);
   return `${describeMethod(index)}: ${fault === undefined ? text : options.colors.red(text)}`;
+}
+
+/** Who has the token gets into the circuit (spec 8.2). */
+function circuitText(token: Uint8Array, { showPrivate }: PacketTextOptions): string {
+  const expiry = BigInt(circuitExpiry(token));
+  const shown = showPrivate
+    ? toHex(token)
+    : `token of ${token.length} bytes, hidden (--show-private shows it)`;
+  return `${shown}, until ${isoTime(expiry)}; what follows are the peers' own bytes`;
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

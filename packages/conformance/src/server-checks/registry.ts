@@ -1,4 +1,5 @@
 import type { ServerCheck } from "../server-bench.ts";
+import { circuitChecks } from "./circuits.ts";
 import { handshakeChecks } from "./handshake.ts";
 import { heartbeatChecks } from "./heartbeat.ts";
 import { holdChecks } from "./hold.ts";
@@ -24,4 +25,5 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
   ...resumeChecks,
   ...rejectChecks,
   ...signalChecks,
+  ...circuitChecks,
 ];

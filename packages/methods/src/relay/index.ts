@@ -1,1 +1,1 @@
-export {};
+export { type RelayMethodOptions, relay } from "./relay-method.ts";
