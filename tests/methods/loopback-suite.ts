@@ -24,7 +24,8 @@ export function loopbackSuite(
     method,
     join: (wishes) => joinWith(`lekt://127.0.0.1:${server.address?.port}/${name}`, wishes),
     meets: async (room, identity) => {
-      const has = () => room.peers.some((peer) => peer.identity && Buffer.from(identity).equals(peer.identity));
+      const has = () =>
+        room.peers.some((peer) => peer.identity && Buffer.from(identity).equals(peer.identity));
       await expect.poll(has).toBe(true);
     },
   };

@@ -86,7 +86,11 @@ export function badOption(option: string, value: string, why: string): LektError
 function addFurther(offers: Map<number, Uint8Array>, index: number, payload: Uint8Array): void {
   const what = `payloads, for ${describeMethod(index)},`;
   if (!Number.isInteger(index) || index < 1 || index > MAX_KNOWN_METHODS) {
-    throw badOption("payloads", `a map with the index ${index}`, `an index is from 1 to ${MAX_KNOWN_METHODS}`);
+    throw badOption(
+      "payloads",
+      `a map with the index ${index}`,
+      `an index is from 1 to ${MAX_KNOWN_METHODS}`,
+    );
   }
   if (index === METHOD.server) return;
   const instead = OWN_OPTIONS.get(index);

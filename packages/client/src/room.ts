@@ -111,7 +111,8 @@ export class JoinedRoom implements Room {
       onGivenUp: (error) => this.#finish(error),
     });
     connections?.attach({
-      peersWith: (identity) => this.peers.filter((peer) => peer.identity && equalBytes(peer.identity, identity)),
+      peersWith: (identity) =>
+        this.peers.filter((peer) => peer.identity && equalBytes(peer.identity, identity)),
       signal: (to, payload) => this.#link.signal(to, payload),
       publish: (index, payload) => void this.#link.update(new Map([[index, payload]])),
     });
@@ -214,7 +215,11 @@ export class JoinedRoom implements Room {
 
   #withMethods(): PeerConnections {
     if (this.#connections) return this.#connections;
-    throw badOption("methods", "empty", "peers are connected by methods: join with { methods: [tcp(), relay()] }");
+    throw badOption(
+      "methods",
+      "empty",
+      "peers are connected by methods: join with { methods: [tcp(), relay()] }",
+    );
   }
 }
 

@@ -1,4 +1,11 @@
-import { formatVersion, type NetworkFacts, rosterAddress, type ServerInfo, safeText, type Version } from "@lekt/protocol";
+import {
+  formatVersion,
+  type NetworkFacts,
+  rosterAddress,
+  type ServerInfo,
+  safeText,
+  type Version,
+} from "@lekt/protocol";
 import type { ServerFacts } from "./room-events.ts";
 
 /** What is known when the setup is over. */

@@ -7,9 +7,9 @@ import {
   malformedVectors,
   PAYLOADS_FILE,
   PEERS_FILE,
+  PROBES_FILE,
   payloadVectors,
   peerVectors,
-  PROBES_FILE,
   ROSTERS_FILE,
   rosterVectors,
   STUN_FILE,
@@ -19,15 +19,7 @@ import {
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const others = [
-    CIRCUITS_FILE,
-    PAYLOADS_FILE,
-    PEERS_FILE,
-    PROBES_FILE,
-    ROSTERS_FILE,
-    STUN_FILE,
-    URLS_FILE,
-  ];
+  const others = [CIRCUITS_FILE, PAYLOADS_FILE, PEERS_FILE, PROBES_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE];
   const read = [...GOOD_FILES, ...MALFORMED_FILES, ...others];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Readable, type Duplex } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import type { ConnectionMethod } from "@lekt/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -162,7 +162,10 @@ export function testMethod(suite: MethodSuite): void {
       const phases: readonly [string, (abort: () => void) => [OverheardOptions, OverheardOptions]][] = [
         ["while it dials", (abort) => [{ onDial: () => setImmediate(abort) }, {}]],
         ["as soon as its path is there", (abort) => [{ onDialled: abort }, {}]],
-        ["while TLS waits for the peer", (abort) => [{ onDialled: () => setTimeout(abort, 50) }, { silent: true }]],
+        [
+          "while TLS waits for the peer",
+          (abort) => [{ onDialled: () => setTimeout(abort, 50) }, { silent: true }],
+        ],
       ];
       test.each(phases)("%s", async (_, phase) => {
         const controller = new AbortController();

@@ -45,7 +45,9 @@ export class MethodBench {
   readonly #gate = new AttemptGate();
   /** Own attempts → the peer that each is for. */
   readonly #ownAttempts = new Map<string, string>();
-  readonly #circuits = new CircuitRequests((payload) => this.#line?.signal(SERVER_IDENTITY, payload) ?? false);
+  readonly #circuits = new CircuitRequests(
+    (payload) => this.#line?.signal(SERVER_IDENTITY, payload) ?? false,
+  );
   #line: RoomLine | undefined;
 
   constructor(options: MethodBenchOptions) {

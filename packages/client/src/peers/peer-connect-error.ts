@@ -12,7 +12,11 @@ export class PeerConnectError extends LektError {
 }
 
 /** Where a path was there and only who or what stood at its end was wrong, that is the reason; the first that applies. */
-const TELLING_CODES: readonly LektErrorCode[] = ["LEKT_PEER_REFUSED", "LEKT_NETWORK_KEY", "LEKT_PEER_IDENTITY"];
+const TELLING_CODES: readonly LektErrorCode[] = [
+  "LEKT_PEER_REFUSED",
+  "LEKT_NETWORK_KEY",
+  "LEKT_PEER_IDENTITY",
+];
 
 const ADVICE: Partial<Readonly<Record<LektErrorCode, string>>> = {
   LEKT_PEER_REFUSED: "Ask whoever runs it to accept this identity and this label.",

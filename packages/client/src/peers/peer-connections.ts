@@ -5,8 +5,8 @@ import {
   equalBytes,
   fromHex,
   identityText,
-  labelFault,
   LektError,
+  labelFault,
   type NetworkFacts,
   safeText,
   tlsSide,
@@ -214,7 +214,11 @@ export class PeerConnections {
     const given = typeof reference === "string" ? fromHex(reference) : reference;
     const identity = given instanceof Uint8Array ? given : given?.identity;
     if (given && !identity) {
-      throw badOption("peer", "that one", "it publishes no identity, so nobody could tell whether it answers");
+      throw badOption(
+        "peer",
+        "that one",
+        "it publishes no identity, so nobody could tell whether it answers",
+      );
     }
     if (identity?.length !== 32) throw badOption("peer", "that", "an identity is 32 bytes, or 64 hex digits");
     if (equalBytes(identity, this.identity)) throw badOption("peer", "that one", "it is this client itself");
@@ -233,7 +237,8 @@ export class PeerConnections {
 
   #checkRoster(identity: string, trace: TraceRecorder): void {
     if (this.#bench.peer(identity)) return;
-    const why = "it is not in the roster. Check that it joined the same network, and publishes this identity.";
+    const why =
+      "it is not in the roster. Check that it joined the same network, and publishes this identity.";
     throw unreachable(trace, `Could not connect to ${this.#peerText(identity)}: ${why}`);
   }
 

@@ -27,7 +27,11 @@ export function peerSettingsOf(options: JoinOptions, home: LektUrl): PeerSetting
   }
   if (methods.length === 0) return undefined;
   if (!identity || identity instanceof Uint8Array) {
-    throw badOption("identity", "32 bytes alone", "connection methods need its key: give what createIdentity() made");
+    throw badOption(
+      "identity",
+      "32 bytes alone",
+      "connection methods need its key: give what createIdentity() made",
+    );
   }
   for (const [at, { name, index }] of methods.entries()) {
     const isDouble = methods.findIndex((other) => other.name === name || other.index === index) < at;

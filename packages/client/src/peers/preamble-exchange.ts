@@ -69,7 +69,8 @@ function readExactly(tls: TLSSocket, count: number): Promise<Uint8Array> {
       tls.off("readable", onReadable).off("end", onEnd);
       resolve(bytes);
     };
-    const onEnd = () => reject(new LektError("LEKT_PATH", "The peer ended the connection before it said anything of itself."));
+    const onEnd = () =>
+      reject(new LektError("LEKT_PATH", "The peer ended the connection before it said anything of itself."));
     tls.on("readable", onReadable).on("end", onEnd);
     onReadable();
   });

@@ -71,7 +71,11 @@ const RELAY = { name: "relay", relayed: true, securesMs: 20 };
 
 describe("head starts", () => {
   test("the first that is quick has no rival", () => {
-    expect(run([{ ...TCP, arrivesMs: 30 }, UDP, RELAY])).toEqual(["0 dial tcp", "30 secure tcp", "50 won tcp"]);
+    expect(run([{ ...TCP, arrivesMs: 30 }, UDP, RELAY])).toEqual([
+      "0 dial tcp",
+      "30 secure tcp",
+      "50 won tcp",
+    ]);
   });
 
   test("the next starts when the one before has had its head start", () => {
@@ -85,12 +89,12 @@ describe("head starts", () => {
   });
 
   test("… or is out", () => {
-    expect(run([{ ...TCP, failsMs: 10 }, { ...UDP, arrivesMs: 100 }])).toEqual([
-      "0 dial tcp",
-      "10 dial udp",
-      "110 secure udp",
-      "130 won udp",
-    ]);
+    expect(
+      run([
+        { ...TCP, failsMs: 10 },
+        { ...UDP, arrivesMs: 100 },
+      ]),
+    ).toEqual(["0 dial tcp", "10 dial udp", "110 secure udp", "130 won udp"]);
   });
 
   test("a path that is being secured has a head start, too", () => {
@@ -115,41 +119,39 @@ describe("head starts", () => {
 
 describe("a direct path and the relay", () => {
   test("a direct one within the grace time wins", () => {
-    expect(run([{ ...TCP, arrivesMs: 2_000 }, { ...RELAY, arrivesMs: 10 }])).toEqual([
-      "0 dial tcp",
-      "250 dial relay",
-      "2000 secure tcp",
-      "2020 cancel relay",
-      "2020 won tcp",
-    ]);
+    expect(
+      run([
+        { ...TCP, arrivesMs: 2_000 },
+        { ...RELAY, arrivesMs: 10 },
+      ]),
+    ).toEqual(["0 dial tcp", "250 dial relay", "2000 secure tcp", "2020 cancel relay", "2020 won tcp"]);
   });
 
   test("after the grace time the relay wins", () => {
-    expect(run([{ ...TCP, arrivesMs: 2_400 }, { ...RELAY, arrivesMs: 10 }])).toEqual([
-      "0 dial tcp",
-      "250 dial relay",
-      "2260 secure relay",
-      "2280 cancel tcp",
-      "2280 won relay",
-    ]);
+    expect(
+      run([
+        { ...TCP, arrivesMs: 2_400 },
+        { ...RELAY, arrivesMs: 10 },
+      ]),
+    ).toEqual(["0 dial tcp", "250 dial relay", "2260 secure relay", "2280 cancel tcp", "2280 won relay"]);
   });
 
   test("where no direct one can come any more, at once", () => {
-    expect(run([{ ...TCP, failsMs: 400 }, { ...RELAY, arrivesMs: 10 }])).toEqual([
-      "0 dial tcp",
-      "250 dial relay",
-      "400 secure relay",
-      "420 won relay",
-    ]);
+    expect(
+      run([
+        { ...TCP, failsMs: 400 },
+        { ...RELAY, arrivesMs: 10 },
+      ]),
+    ).toEqual(["0 dial tcp", "250 dial relay", "400 secure relay", "420 won relay"]);
   });
 
   test("the relayed path breaks while it waits: the race goes on", () => {
-    expect(run([{ ...TCP, arrivesMs: 1_000 }, { ...RELAY, arrivesMs: 10, breaksMs: 100 }])).toEqual([
-      "0 dial tcp",
-      "250 dial relay",
-      "1000 secure tcp",
-      "1020 won tcp",
-    ]);
+    expect(
+      run([
+        { ...TCP, arrivesMs: 1_000 },
+        { ...RELAY, arrivesMs: 10, breaksMs: 100 },
+      ]),
+    ).toEqual(["0 dial tcp", "250 dial relay", "1000 secure tcp", "1020 won tcp"]);
   });
 });
 
@@ -185,11 +187,12 @@ describe("without a winner", () => {
   });
 
   test("all are out", () => {
-    expect(run([{ ...TCP, failsMs: 10 }, { ...RELAY, failsMs: 5 }])).toEqual([
-      "0 dial tcp",
-      "10 dial relay",
-      "15 lost exhausted",
-    ]);
+    expect(
+      run([
+        { ...TCP, failsMs: 10 },
+        { ...RELAY, failsMs: 5 },
+      ]),
+    ).toEqual(["0 dial tcp", "10 dial relay", "15 lost exhausted"]);
   });
 
   test("the time is over", () => {
@@ -217,7 +220,13 @@ describe("without a winner", () => {
 const someMs = fc.option(fc.integer({ min: 0, max: 4_000 }), { nil: undefined });
 const scripts = fc
   .array(
-    fc.record({ arrivesMs: someMs, failsMs: someMs, securesMs: someMs, securingFailsMs: someMs, breaksMs: someMs }),
+    fc.record({
+      arrivesMs: someMs,
+      failsMs: someMs,
+      securesMs: someMs,
+      securingFailsMs: someMs,
+      breaksMs: someMs,
+    }),
     { maxLength: 5 },
   )
   .chain((all) =>

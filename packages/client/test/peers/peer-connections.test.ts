@@ -5,8 +5,8 @@ import { finished } from "node:stream/promises";
 import { type ConnectionMethod, LektError, toHex } from "@lekt/protocol";
 import { LoopbackMethod, overheard } from "@lekt/testkit";
 import { describe, expect, test } from "vitest";
-import { MAX_CONNECTS } from "../../src/peers/peer-connections.ts";
 import { PeerConnectError } from "../../src/peers/peer-connect-error.ts";
+import { MAX_CONNECTS } from "../../src/peers/peer-connections.ts";
 import type { PeerStream } from "../../src/peers/peer-stream.ts";
 import { MAX_SECURING_OF_ONE_ADDRESS } from "../../src/peers/securing-limit.ts";
 import { type HubPeer, PeerHub } from "./peer-hub.ts";
@@ -27,7 +27,11 @@ function loop(options: Partial<ConstructorParameters<typeof LoopbackMethod>[0]> 
 }
 
 /** A method that fails, or never comes to an end. */
-function stuck(name: string, index: number, dial: ConnectionMethod<Duplex>["dial"]): ConnectionMethod<Duplex> {
+function stuck(
+  name: string,
+  index: number,
+  dial: ConnectionMethod<Duplex>["dial"],
+): ConnectionMethod<Duplex> {
   const inner = loop({ name, index });
   return {
     name,
@@ -77,7 +81,10 @@ describe("a connection", () => {
   });
 
   test("by identity in hex, agreed on by signals", async () => {
-    const [a, b] = await new PeerHub().pair({ methods: [loop({ agreed: true })] }, { methods: [loop({ agreed: true })] });
+    const [a, b] = await new PeerHub().pair(
+      { methods: [loop({ agreed: true })] },
+      { methods: [loop({ agreed: true })] },
+    );
     const there = accepted(b);
     const stream = await a.connections.connect(toHex(b.identity).toUpperCase());
     stream.end("agreed");
@@ -194,11 +201,16 @@ describe("the race", () => {
   test("what a peer does not offer, and what has an obstacle, is skipped", async () => {
     const blocked = { ...stuck("blocked", 41, neverThere), obstacle: () => "both are behind symmetric NATs" };
     const mine = [loop(), blocked, loop({ name: "relay", index: 42, relayed: true })];
-    const [a, b] = await new PeerHub().pair({ methods: mine }, { methods: [stuck("blocked", 41, neverThere)] });
+    const [a, b] = await new PeerHub().pair(
+      { methods: mine },
+      { methods: [stuck("blocked", 41, neverThere)] },
+    );
     const error = await a.connections.connect(b.asPeer).catch((reason) => reason);
     expect(error).toMatchObject({
       code: "LEKT_UNREACHABLE",
-      message: expect.stringMatching(/^No path to .*: loop: the peer does not offer it; .*Let both sides join/),
+      message: expect.stringMatching(
+        /^No path to .*: loop: the peer does not offer it; .*Let both sides join/,
+      ),
     });
     expect(error.trace.attempts).toMatchObject([
       { method: "loop", outcome: "skipped", reason: "the peer does not offer it" },
@@ -238,6 +250,18 @@ describe("the race", () => {
   });
 });
 
+test("a server that puts somebody else in a peer's place is caught by the network key", async () => {
+  const hub = new PeerHub();
+  const a = await hub.join({ networkKey: KEY });
+  const mallory = await hub.join();
+  mallory.meet(a);
+  // Bob's name, and everything else is mallory's.
+  a.meet({ identity: mallory.identity, asPeer: { ...mallory.asPeer, name: "bob" } });
+  mallory.connections.onConnection("", () => expect.unreachable("mallory"));
+  const connecting = a.connections.connect({ ...mallory.asPeer, name: "bob" });
+  await expect(connecting).rejects.toMatchObject({ code: "LEKT_NETWORK_KEY" });
+});
+
 describe("a relayed stream", () => {
   const relay = () => loop({ name: "relay", index: 42, relayed: true });
   const pace = { headStartMs: 10, graceMs: 10, directSearch: { firstDelayMs: 20, maxDelayMs: 40 } };
@@ -253,7 +277,10 @@ describe("a relayed stream", () => {
       start: (host) => direct.start(host),
       close: () => direct.close(),
     };
-    const [a, b] = await new PeerHub().pair({ methods: [relay(), opening], pace }, { methods: [relay(), loop()] });
+    const [a, b] = await new PeerHub().pair(
+      { methods: [relay(), opening], pace },
+      { methods: [relay(), loop()] },
+    );
     const streams: PeerStream[] = [];
     b.connections.onConnection("x", (stream) => streams.push(stream));
     const stream = await a.connections.connect(b.asPeer, { label: "x" });
@@ -317,7 +344,9 @@ describe("errors", () => {
     ["a long label", (_: HubPeer, b: HubPeer) => b.identity, { label: "x".repeat(256) }],
   ])("%s: LEKT_OPTION", async (_, reference, options) => {
     const [a, b] = await new PeerHub().pair();
-    await expect(a.connections.connect(reference(a, b), options)).rejects.toMatchObject({ code: "LEKT_OPTION" });
+    await expect(a.connections.connect(reference(a, b), options)).rejects.toMatchObject({
+      code: "LEKT_OPTION",
+    });
   });
 
   test("two handlers for one label", async () => {
@@ -334,7 +363,9 @@ describe("errors", () => {
   test("closing ends what is being connected, and nothing begins any more", async () => {
     const a = { methods: [stuck("loop", 40, neverThere)] };
     const [first, second] = await new PeerHub().pair(a);
-    const connecting = expect(first.connections.connect(second.asPeer)).rejects.toMatchObject({ code: "LEKT_CLOSED" });
+    const connecting = expect(first.connections.connect(second.asPeer)).rejects.toMatchObject({
+      code: "LEKT_CLOSED",
+    });
     await first.connections.close();
     await connecting;
     await expect(first.connections.connect(second.asPeer)).rejects.toMatchObject({ code: "LEKT_CLOSED" });
@@ -359,7 +390,9 @@ test("paths on which nobody speaks are secured in a bounded number", async () =>
   const heard = overheard(loop());
   const b = await new PeerHub().join({ methods: [heard] });
   const [high = 0, low = 0] = b.asPeer.methods.get(40) ?? [];
-  const sockets = Array.from({ length: MAX_SECURING_OF_ONE_ADDRESS + 1 }, () => connect((high << 8) | low, "127.0.0.1"));
+  const sockets = Array.from({ length: MAX_SECURING_OF_ONE_ADDRESS + 1 }, () =>
+    connect((high << 8) | low, "127.0.0.1"),
+  );
   const closed = Promise.race(sockets.map((socket) => once(socket.resume(), "close")));
   await expect.poll(() => heard.paths.length).toBe(sockets.length);
   await closed;

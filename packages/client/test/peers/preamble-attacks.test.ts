@@ -26,9 +26,24 @@ describe("the network key", () => {
   test.each([
     { who: "both have it", dial: key(NETWORK_KEY), accept: key(NETWORK_KEY), ends: ["secured", "secured"] },
     { who: "none has one", dial: {}, accept: {}, ends: ["secured", "secured"] },
-    { who: "they differ", dial: key(NETWORK_KEY), accept: key(OTHER_KEY), ends: ["LEKT_NETWORK_KEY", "LEKT_NETWORK_KEY"] },
-    { who: "only who dials has one", dial: key(NETWORK_KEY), accept: {}, ends: ["LEKT_NETWORK_KEY", "LEKT_NETWORK_KEY"] },
-    { who: "only who accepts has one", dial: {}, accept: key(NETWORK_KEY), ends: ["LEKT_PEER_REFUSED", "LEKT_NETWORK_KEY"] },
+    {
+      who: "they differ",
+      dial: key(NETWORK_KEY),
+      accept: key(OTHER_KEY),
+      ends: ["LEKT_NETWORK_KEY", "LEKT_NETWORK_KEY"],
+    },
+    {
+      who: "only who dials has one",
+      dial: key(NETWORK_KEY),
+      accept: {},
+      ends: ["LEKT_NETWORK_KEY", "LEKT_NETWORK_KEY"],
+    },
+    {
+      who: "only who accepts has one",
+      dial: {},
+      accept: key(NETWORK_KEY),
+      ends: ["LEKT_PEER_REFUSED", "LEKT_NETWORK_KEY"],
+    },
   ])("$who", async ({ dial, accept, ends }) => {
     expect(await outcomes(bothSides(await memoryPair(), dial, accept))).toEqual(ends);
   });
@@ -94,7 +109,9 @@ describe("a server that lies about identities sits in between", () => {
   });
 
   it("and is caught by who knows whom to expect", async () => {
-    expect(await outcomes(await deceived({ expected: grace.fingerprint }, {}))).toContain("LEKT_PEER_IDENTITY");
+    expect(await outcomes(await deceived({ expected: grace.fingerprint }, {}))).toContain(
+      "LEKT_PEER_IDENTITY",
+    );
     expect(await outcomes(await deceived({}, { expected: ada.fingerprint }))).toContain("LEKT_PEER_IDENTITY");
   });
 

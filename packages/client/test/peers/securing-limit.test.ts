@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { MAX_SECURING_OF_ONE_ADDRESS, MAX_SECURING_PATHS, SecuringLimit } from "../../src/peers/securing-limit.ts";
+import {
+  MAX_SECURING_OF_ONE_ADDRESS,
+  MAX_SECURING_PATHS,
+  SecuringLimit,
+} from "../../src/peers/securing-limit.ts";
 
 test("so many from one address, whatever the port, and others besides", () => {
   const limit = new SecuringLimit();
