@@ -99,7 +99,13 @@ export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/t
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
 export { identityText } from "./peers/identity-text.ts";
 export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
-export { decodePreamble, encodePreamble, labelFault, type PeerRole, type Preamble } from "./peers/preamble.ts";
+export {
+  decodePreamble,
+  encodePreamble,
+  labelFault,
+  type PeerRole,
+  type Preamble,
+} from "./peers/preamble.ts";
 export { tlsSide } from "./peers/tls-side.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";

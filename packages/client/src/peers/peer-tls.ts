@@ -66,6 +66,7 @@ export function provenIdentity(tls: TLSSocket): Uint8Array {
     );
   }
   const { raw } = tls.getPeerCertificate();
-  if (!raw) throw new LektError("LEKT_PEER_IDENTITY", "The peer showed no certificate, so it could be anybody.");
+  if (!raw)
+    throw new LektError("LEKT_PEER_IDENTITY", "The peer showed no certificate, so it could be anybody.");
   return fingerprintOf(raw);
 }

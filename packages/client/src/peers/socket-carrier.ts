@@ -28,10 +28,7 @@ export class SocketCarrier extends Duplex {
     this.#socket.write(bytes, done);
   }
 
-  override _writev(
-    parts: readonly { readonly chunk: Buffer }[],
-    done: (error?: Error | null) => void,
-  ): void {
+  override _writev(parts: readonly { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
     this._write(Buffer.concat(parts.map(({ chunk }) => chunk)), "binary", done);
   }
 

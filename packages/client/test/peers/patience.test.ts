@@ -6,7 +6,10 @@ import { accepting, dialing, type Options, outcomes, rawTlsClient, rawTlsServer 
 interface Phase {
   readonly phase: string;
   /** A peer that is silent from this phase on. @returns resolves when the victim is in it. */
-  readonly silence: (pair: RawPair, options: Options) => { victim: Promise<unknown>; reached: Promise<unknown> };
+  readonly silence: (
+    pair: RawPair,
+    options: Options,
+  ) => { victim: Promise<unknown>; reached: Promise<unknown> };
 }
 
 const PHASES: readonly Phase[] = [
@@ -53,7 +56,10 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   test.each(PHASES)("a silent peer is given up in time: $phase", async ({ silence }) => {
     const pair = await rawPair();
     const { victim } = silence(pair, { timeoutMs: 150 });
-    await expect(victim).rejects.toMatchObject({ code: "LEKT_PATH", message: expect.stringContaining("within") });
+    await expect(victim).rejects.toMatchObject({
+      code: "LEKT_PATH",
+      message: expect.stringContaining("within"),
+    });
     await ended(pair);
   });
 

@@ -5,7 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, test } from "vitest";
 import { pathError } from "../../src/peers/path-guard.ts";
 import { closeOf, memoryPair, RAW_PAIRS } from "./raw-paths.ts";
-import { accepting, ada, bothSides, dialing, grace, NETWORK_KEY, outcomes, securedPair } from "./secured-peers.ts";
+import {
+  accepting,
+  ada,
+  bothSides,
+  dialing,
+  grace,
+  NETWORK_KEY,
+  outcomes,
+  securedPair,
+} from "./secured-peers.ts";
 
 describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   test.each([
@@ -120,8 +129,16 @@ describe("what cannot be asked for", () => {
   test.each([
     { what: "a label of 256 bytes", options: { label: "l".repeat(256) }, says: /longer than 255/ },
     { what: "a label with a line break", options: { label: "a\nb" }, says: /control/ },
-    { what: "a key of 31 bytes", options: { networkKey: new Uint8Array(31) }, says: /32 bytes, and this one 31/ },
-    { what: "a key of 33 bytes", options: { networkKey: new Uint8Array(33) }, says: /32 bytes, and this one 33/ },
+    {
+      what: "a key of 31 bytes",
+      options: { networkKey: new Uint8Array(31) },
+      says: /32 bytes, and this one 31/,
+    },
+    {
+      what: "a key of 33 bytes",
+      options: { networkKey: new Uint8Array(33) },
+      says: /32 bytes, and this one 33/,
+    },
   ])("$what", async ({ options, says }) => {
     const [a] = await memoryPair();
     const error = await dialing(a, options).catch((error) => error);

@@ -5,7 +5,11 @@ import { type SecuredPath, type SecurePathOptions, securePath } from "../../src/
 import type { RawPair } from "./raw-paths.ts";
 
 /** Ada dials and Grace accepts, as a rule; Mallory is up to something. */
-export const [ada, grace, mallory] = await Promise.all([createIdentity(), createIdentity(), createIdentity()]);
+export const [ada, grace, mallory] = await Promise.all([
+  createIdentity(),
+  createIdentity(),
+  createIdentity(),
+]);
 
 export const NETWORK_KEY = new Uint8Array(32).fill(7);
 
@@ -16,7 +20,13 @@ export function dialing(raw: Duplex, options: Options = {}): Promise<SecuredPath
 }
 
 export function accepting(raw: Duplex, options: Options = {}): Promise<SecuredPath> {
-  return securePath(raw, { identity: grace, role: "accepting", tls: "server", timeoutMs: 20_000, ...options });
+  return securePath(raw, {
+    identity: grace,
+    role: "accepting",
+    tls: "server",
+    timeoutMs: 20_000,
+    ...options,
+  });
 }
 
 /** "secured", or the code of the error, of each side. */

@@ -18,7 +18,10 @@ import {
 
 /** How a side ends whose peer was a forger, and that the path is closed then. */
 async function caught(side: Promise<unknown>, raw: Duplex): Promise<string> {
-  const error = await side.then(() => expect.fail("the forger was taken for a peer"), (error) => error);
+  const error = await side.then(
+    () => expect.fail("the forger was taken for a peer"),
+    (error) => error,
+  );
   expect(error.name).toBe("LektError");
   if (!raw.closed) await once(raw, "close");
   return error.code;
