@@ -26,6 +26,7 @@ function identityIn(path: string): LektIdentity | undefined {
     return identityFromPem(pem);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new LektError("LEKT_OPTION", `${path}: ${why} Without the file, a new one is made.`, { cause });
+    const advice = "Restore the file from a copy, or remove it: then a new one is made.";
+    throw new LektError("LEKT_OPTION", `${path}: ${why} ${advice}`, { cause });
   }
 }

@@ -55,7 +55,11 @@ function withDraft<T>(path: string, text: string, finish: (draft: string) => T):
 function fileError(verb: string, path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof LektError || !code) return error;
-  return new LektError("LEKT_OPTION", `${path} cannot be ${verb === "read" ? "read" : "written"} (${code}).`, {
-    cause: error,
-  });
+  return new LektError(
+    "LEKT_OPTION",
+    `${path} cannot be ${verb === "read" ? "read" : "written"} (${code}).`,
+    {
+      cause: error,
+    },
+  );
 }

@@ -48,14 +48,18 @@ describe("the own identity", () => {
     chmodSync(path, 0o640);
     await expect(ownIdentity(folder)).rejects.toEqual(refused(/chmod 600/));
     chmodSync(path, 0o600);
-    writeFileSync(path, readFileSync(path, "utf8").slice(0, 900));
-    await expect(ownIdentity(folder)).rejects.toEqual(refused(/identity\.pem: .*private key.*new one is made/));
+    writeFileSync(path, readFileSync(path, "utf8").slice(0, 600));
+    await expect(ownIdentity(folder)).rejects.toEqual(
+      refused(/identity\.pem: .*private key.*a new one is made/),
+    );
   });
 
   it("says so where the folder cannot be written", async () => {
     const parent = newFolder();
     await ownIdentity(parent);
-    await expect(ownIdentity(join(parent, "identity.pem"))).rejects.toEqual(refused(/identity\.pem.* \(ENOTDIR\)/));
+    await expect(ownIdentity(join(parent, "identity.pem"))).rejects.toEqual(
+      refused(/identity\.pem.* \(ENOTDIR\)/),
+    );
   });
 });
 
@@ -106,7 +110,13 @@ describe("known peers", () => {
     const folder = newFolder();
     const known = new KnownPeers(folder);
     known.remember(network, "ada", ada);
-    for (const damage of ["", "{}", '[{"network":"a","name":"b","identity":"c"}]', "[null]", '[{"name":1}]']) {
+    for (const damage of [
+      "",
+      "{}",
+      '[{"network":"a","name":"b","identity":"c"}]',
+      "[null]",
+      '[{"name":1}]',
+    ]) {
       writeFileSync(join(folder, "known-peers.json"), damage);
       expect(() => known.acquaintance(network, "ada", ada)).toThrow(refused(/damaged/));
       expect(() => known.remember(network, "ada", ada)).toThrow(refused(/damaged/));

@@ -40,7 +40,7 @@ export function searchDirect(
     timer.unref();
   };
   const run = async (count: number) => {
-    if (!isWanted()) return schedule(count + 1);
+    if (!isWanted()) return schedule(count);
     try {
       const direct = await search(over.signal);
       if (!isWanted()) return direct.destroy();

@@ -1,4 +1,3 @@
-import { constants } from "node:crypto";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
@@ -18,8 +17,6 @@ export function startTls(raw: Duplex, begins: "client" | "server", own: LektIden
     minVersion: TLS_VERSION,
     maxVersion: TLS_VERSION,
     sigalgs: "ecdsa_secp256r1_sha256",
-    // No session can be resumed (spec 9.2): each connection proves both identities anew.
-    secureOptions: constants.SSL_OP_NO_TICKET,
   };
   // Certificates are checked against the identity, and not by who signed them or for how long.
   const options = { ...settings, ALPNProtocols: [PROTOCOL], rejectUnauthorized: false };
@@ -31,7 +28,8 @@ export function startTls(raw: Duplex, begins: "client" | "server", own: LektIden
       const tls = begun(connect({ ...options, socket: carrier, checkServerIdentity: () => undefined }));
       tls.once("secureConnect", () => resolve(tls));
     } else {
-      // It never listens; it is how Node.js speaks the server's side of TLS on any stream.
+      // It never listens; it is how Node.js speaks the server's side of TLS on any stream. As each connection
+      // has one of its own, no session can be resumed (spec 9.2.3).
       const server = createServer({ ...options, requestCert: true });
       server.once("tlsClientError", failed);
       server.once("secureConnection", (tls) => resolve(begun(tls)));
@@ -59,7 +57,7 @@ function failWhereCutOff(tls: TLSSocket, carrier: Duplex): TLSSocket {
  * @throws LektError `LEKT_PATH` where it speaks something else, `LEKT_PEER_IDENTITY` where it shows no certificate
  */
 export function provenIdentity(tls: TLSSocket): Uint8Array {
-  if (tls.alpnProtocol !== PROTOCOL || tls.getProtocol() !== TLS_VERSION || tls.isSessionReused()) {
+  if (tls.alpnProtocol !== PROTOCOL) {
     throw new LektError(
       "LEKT_PATH",
       `What is at the other end does not speak ${PROTOCOL}: probably it is no peer.`,
