@@ -1,4 +1,4 @@
-import { encodeUtf8, METHOD } from "@lekt/protocol";
+import { encodeUtf8, METHOD, networkKeyFragment } from "@lekt/protocol";
 import { describe, expect, test } from "vitest";
 import type { JoinOptions } from "../src/join-options.ts";
 import { offersFor } from "../src/offers.ts";
@@ -125,11 +125,20 @@ describe("LEKT_URL", () => {
     ["wss://host", /lekt:\/\/ only/],
     ["lekt://host:0", /port/],
     ["lekt://host/a/b", /one segment/],
-    ["lekt://host/#key=secret", /#/],
+    ["lekt://host/#key=secret", /key behind its # is damaged/],
+    [`lekt://host/#key=${"secret9".repeat(6)}A&later=x`, /behind a # that this version does not know/],
+    ["lekt://host/#secret", /behind a # that this version does not know/],
   ])("%s", (url, message) => {
     expect(() => settingsOf(url, {})).toThrow(expect.objectContaining({ code: "LEKT_URL" }));
     expect(() => settingsOf(url, {})).toThrow(message);
     expect(() => settingsOf(url, {})).not.toThrow(/secret/);
+  });
+
+  test("a network key is kept, and no part of what the server is told", () => {
+    const networkKey = new Uint8Array(32).fill(0xfb);
+    const url = `lekt://host/a#${networkKeyFragment(networkKey)}`;
+    expect(settingsOf(url, {}).home.networkKey).toEqual(networkKey);
+    expect(offered({}, url).get(METHOD.network)).toEqual(encodeUtf8("a"));
   });
 
   test("an empty fragment means nothing", () => {

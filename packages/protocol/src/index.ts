@@ -120,7 +120,13 @@ export {
 } from "./peers/target-rules.ts";
 export { identityText } from "./peers/identity-text.ts";
 export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
-export { decodePreamble, encodePreamble, labelFault, type PeerRole, type Preamble } from "./peers/preamble.ts";
+export {
+  decodePreamble,
+  encodePreamble,
+  labelFault,
+  type PeerRole,
+  type Preamble,
+} from "./peers/preamble.ts";
 export { tlsSide } from "./peers/tls-side.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";

@@ -58,9 +58,5 @@ function parsed<T>(part: string, parse: () => T): T {
 }
 
 function badIdentity(why: string, cause?: unknown): LektError {
-  return new LektError(
-    "LEKT_OPTION",
-    `The identity cannot be used: ${why}. Make a new one, or restore the old file from a copy.`,
-    { cause },
-  );
+  return new LektError("LEKT_OPTION", `This is no identity that can be used: ${why}.`, { cause });
 }

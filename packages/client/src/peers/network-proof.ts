@@ -8,7 +8,10 @@ export class NetworkProof {
   constructor(networkKey: Uint8Array | undefined, dialing: Uint8Array, accepting: Uint8Array) {
     this.#proofOf =
       networkKey &&
-      ((prover) => createHmac("sha256", networkKey).update(proofMessage(dialing, accepting, prover)).digest());
+      ((prover) =>
+        createHmac("sha256", networkKey)
+          .update(proofMessage(dialing, accepting, prover))
+          .digest());
   }
 
   /** What `prover` has to show; undefined without a key. */

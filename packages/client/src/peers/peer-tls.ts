@@ -1,9 +1,11 @@
 import { constants } from "node:crypto";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { LektError } from "@lekt/protocol";
 import { fingerprintOf, type LektIdentity } from "./identity.ts";
 import { pathError } from "./path-guard.ts";
+import { SocketCarrier } from "./socket-carrier.ts";
 
 const PROTOCOL = "lekt-peer/1";
 const TLS_VERSION = "TLSv1.3";
@@ -21,20 +23,35 @@ export function startTls(raw: Duplex, begins: "client" | "server", own: LektIden
   };
   // Certificates are checked against the identity, and not by who signed them or for how long.
   const options = { ...settings, ALPNProtocols: [PROTOCOL], rejectUnauthorized: false };
+  const carrier = raw instanceof Socket ? new SocketCarrier(raw) : raw;
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => reject(pathError(error));
+    const begun = (tls: TLSSocket) => failWhereCutOff(tls, carrier).on("error", failed);
     if (begins === "client") {
-      const tls = connect({ ...options, socket: raw, checkServerIdentity: () => undefined });
-      tls.on("error", failed);
+      const tls = begun(connect({ ...options, socket: carrier, checkServerIdentity: () => undefined }));
       tls.once("secureConnect", () => resolve(tls));
     } else {
       // It never listens; it is how Node.js speaks the server's side of TLS on any stream.
       const server = createServer({ ...options, requestCert: true });
       server.once("tlsClientError", failed);
-      server.once("secureConnection", (tls) => resolve(tls.on("error", failed)));
-      server.emit("connection", raw);
+      server.once("secureConnection", (tls) => resolve(begun(tls)));
+      server.emit("connection", carrier);
     }
   });
+}
+
+/** For Node.js an end that the peer has not sealed is an end like any other, and anybody can make one (spec 9.2.5). */
+function failWhereCutOff(tls: TLSSocket, carrier: Duplex): TLSSocket {
+  const push = tls.push.bind(tls);
+  let isEnded = false;
+  tls.push = (bytes, encoding) => {
+    isEnded ||= bytes === null;
+    return push(bytes, encoding);
+  };
+  const cutOff = () => tls.destroy(new LektError("LEKT_PATH", "The path to the peer was cut off."));
+  carrier.prependOnceListener("end", () => isEnded || cutOff());
+  carrier.prependOnceListener("close", () => (isEnded && tls.writableFinished) || cutOff());
+  return tls;
 }
 
 /**
@@ -49,6 +66,7 @@ export function provenIdentity(tls: TLSSocket): Uint8Array {
     );
   }
   const { raw } = tls.getPeerCertificate();
-  if (!raw) throw new LektError("LEKT_PEER_IDENTITY", "The peer showed no certificate, so it could be anybody.");
+  if (!raw)
+    throw new LektError("LEKT_PEER_IDENTITY", "The peer showed no certificate, so it could be anybody.");
   return fingerprintOf(raw);
 }

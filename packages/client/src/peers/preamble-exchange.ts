@@ -25,19 +25,12 @@ export async function greet(tls: TLSSocket, label: string, proof: NetworkProof):
   }
 }
 
-/** The accepting side, first half. @returns the label of a peer that has the network key. */
-export async function readGreeting(tls: TLSSocket, proof: NetworkProof): Promise<string> {
-  const greeting = await readPreamble(tls, "dialing");
-  proof.check("dialing", greeting.proof);
-  return greeting.label;
-}
-
-/** The accepting side, second half: the peer is let in. */
+/** The accepting side lets the peer in. */
 export function welcome(tls: TLSSocket, proof: NetworkProof): void {
   tls.write(encodePreamble({ label: "", proof: proof.by("accepting"), refused: false }));
 }
 
-/** The accepting side, second half: it is not. @param proof only for a peer that has proven the key itself */
+/** The accepting side does not. @param proof only for a peer that has proven the key itself */
 export async function refuse(tls: TLSSocket, proof: Uint8Array | undefined): Promise<void> {
   if (tls.destroyed) return;
   const closed = new Promise<void>((resolve) => tls.once("close", resolve));
@@ -48,7 +41,8 @@ export async function refuse(tls: TLSSocket, proof: Uint8Array | undefined): Pro
   clearTimeout(timer);
 }
 
-async function readPreamble(tls: TLSSocket, from: PeerRole): Promise<Preamble> {
+/** @throws LektError `LEKT_PATH` */
+export async function readPreamble(tls: TLSSocket, from: PeerRole): Promise<Preamble> {
   let bytes: Uint8Array = new Uint8Array(0);
   for (;;) {
     const read = decodePreamble(bytes, from);
@@ -69,7 +63,8 @@ function readExactly(tls: TLSSocket, count: number): Promise<Uint8Array> {
       tls.off("readable", onReadable).off("end", onEnd);
       resolve(bytes);
     };
-    const onEnd = () => reject(new LektError("LEKT_PATH", "The peer ended the connection before it said anything of itself."));
+    const onEnd = () =>
+      reject(new LektError("LEKT_PATH", "The peer ended the connection before it said anything of itself."));
     tls.on("readable", onReadable).on("end", onEnd);
     onReadable();
   });

@@ -12,7 +12,7 @@ import type { LektIdentity } from "./identity.ts";
 import { NetworkProof } from "./network-proof.ts";
 import { PathGuard } from "./path-guard.ts";
 import { provenIdentity, startTls } from "./peer-tls.ts";
-import { greet, readGreeting, refuse, welcome } from "./preamble-exchange.ts";
+import { greet, readPreamble, refuse, welcome } from "./preamble-exchange.ts";
 
 export interface SecurePathOptions {
   readonly identity: LektIdentity;
@@ -32,7 +32,7 @@ export interface SecurePathOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface SecuredPeer {
+interface SecuredPeer {
   /** Proven, 32 bytes. */
   readonly identity: Uint8Array;
   /** The dialing side's. */
@@ -85,9 +85,10 @@ const dial: Exchange = async (stream, identity, options, guard) => {
 
 const accept: Exchange = async (stream, identity, options, guard) => {
   const proof = new NetworkProof(options.networkKey, identity, options.identity.fingerprint);
+  const { label, proof: theirs } = await guard.until(() => readPreamble(stream, "dialing"));
   let shown: Uint8Array | undefined;
   try {
-    const label = await guard.until(() => readGreeting(stream, proof));
+    proof.check("dialing", theirs);
     // Only who has proven the key is shown that this side has it, too.
     shown = proof.by("accepting");
     const isLetIn = await guard.until(() => options.accept?.({ identity, label }) ?? true);

@@ -1,13 +1,15 @@
 import { once } from "node:events";
-import type { Duplex } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { RAW_PAIRS, type RawPair } from "./raw-paths.ts";
+import { closeOf, RAW_PAIRS, type RawPair } from "./raw-paths.ts";
 import { accepting, dialing, type Options, outcomes, rawTlsClient, rawTlsServer } from "./secured-peers.ts";
 
 interface Phase {
   readonly phase: string;
   /** A peer that is silent from this phase on. @returns resolves when the victim is in it. */
-  readonly silence: (pair: RawPair, options: Options) => { victim: Promise<unknown>; reached: Promise<unknown> };
+  readonly silence: (
+    pair: RawPair,
+    options: Options,
+  ) => { victim: Promise<unknown>; reached: Promise<unknown> };
 }
 
 const PHASES: readonly Phase[] = [
@@ -54,7 +56,10 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   test.each(PHASES)("a silent peer is given up in time: $phase", async ({ silence }) => {
     const pair = await rawPair();
     const { victim } = silence(pair, { timeoutMs: 150 });
-    await expect(victim).rejects.toMatchObject({ code: "LEKT_PATH", message: expect.stringContaining("within") });
+    await expect(victim).rejects.toMatchObject({
+      code: "LEKT_PATH",
+      message: expect.stringContaining("within"),
+    });
     await ended(pair);
   });
 
@@ -107,9 +112,4 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
 /** Nothing stays open on the victim's side, and so nothing on the other. */
 async function ended(pair: RawPair): Promise<void> {
   await Promise.race(pair.map(closeOf));
-}
-
-async function closeOf(stream: Duplex): Promise<void> {
-  stream.on("error", () => {}).resume();
-  if (!stream.closed) await once(stream, "close");
 }

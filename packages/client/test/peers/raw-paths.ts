@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { type Duplex, duplexPair } from "node:stream";
+import { Duplex } from "node:stream";
 import { onTestFinished } from "vitest";
 
 /** Two ends of one stream of bytes that is neither encrypted nor authenticated. */
@@ -21,7 +21,44 @@ export async function tcpPair(): Promise<RawPair> {
 
 /** No sockets: what a method over UDP, or a browser's data channel, hands over. */
 export async function memoryPair(): Promise<RawPair> {
-  return destroyedAtTheEnd(duplexPair());
+  const [a, b] = [new MemoryEnd(), new MemoryEnd()];
+  a.other = b;
+  b.other = a;
+  return destroyedAtTheEnd([a, b]);
+}
+
+class MemoryEnd extends Duplex {
+  other: MemoryEnd = this;
+  /** Of a write that waits until the other end reads. */
+  #written: () => void = () => {};
+
+  override _read(): void {
+    this.other.#written();
+  }
+
+  override _write(bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#written = () => {
+      this.#written = () => {};
+      done();
+    };
+    if (this.other.destroyed || this.other.push(bytes)) this.#written();
+  }
+
+  override _final(done: () => void): void {
+    this.other.push(null);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.other.#written();
+    // What ends a path without ending the stream is noticed at the other end, as with a socket.
+    if (!this.writableFinished) setImmediate(() => this.other.destroy());
+    done(error);
+  }
+}
+
+export async function closeOf(stream: Duplex): Promise<void> {
+  if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
 }
 
 function destroyedAtTheEnd(pair: RawPair): RawPair {

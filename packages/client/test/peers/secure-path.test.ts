@@ -1,11 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, test } from "vitest";
-import { memoryPair, RAW_PAIRS } from "./raw-paths.ts";
-import { accepting, ada, bothSides, dialing, grace, NETWORK_KEY, outcomes, securedPair } from "./secured-peers.ts";
+import { pathError } from "../../src/peers/path-guard.ts";
+import { closeOf, memoryPair, RAW_PAIRS } from "./raw-paths.ts";
+import {
+  accepting,
+  ada,
+  bothSides,
+  dialing,
+  grace,
+  NETWORK_KEY,
+  outcomes,
+  securedPair,
+} from "./secured-peers.ts";
 
 describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   test.each([
@@ -25,12 +34,13 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   });
 
   it("carries what is written at once, and ends each direction by itself", async () => {
-    const [a, b] = await securedPair(await rawPair());
+    const pair = await rawPair();
+    const [a, b] = await securedPair(pair);
     b.end("first the answer");
-    expect(String(await buffer(a))).toBe("first the answer");
+    expect(String(await untilEnd(a))).toBe("first the answer");
     a.end("then the question");
-    expect(String(await buffer(b))).toBe("then the question");
-    await Promise.all([closeOf(a), closeOf(b)]);
+    expect(String(await untilEnd(b))).toBe("then the question");
+    await Promise.all([...pair, a, b].map(closeOf));
   });
 
   it("carries megabytes both ways at once, unchanged", async () => {
@@ -38,7 +48,7 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
     const sent = [randomBytes(4 << 20), randomBytes(4 << 20)] as const;
     a.end(sent[0]);
     b.end(sent[1]);
-    const [fromB, fromA] = await Promise.all([buffer(a), buffer(b)]);
+    const [fromB, fromA] = await Promise.all([untilEnd(a), untilEnd(b)]);
     expect([digest(fromA), digest(fromB)]).toEqual([digest(sent[0]), digest(sent[1])]);
   });
 
@@ -53,23 +63,34 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
     }
     expect(written).toBeLessThan(most);
     a.end();
-    expect((await buffer(b)).length).toBe(written);
+    expect((await untilEnd(b)).length).toBe(written);
   });
 
-  it("takes the path with it when it is destroyed", async () => {
+  it("takes the path with it when it is destroyed, and the peer is told that this was no end", async () => {
     const pair = await rawPair();
     const [a, b] = await securedPair(pair);
-    b.resume();
+    const broken = errorOf(b);
+    a.write("as far as");
     a.destroy();
+    expect(pathError(await broken).code).toBe("LEKT_PATH");
     await Promise.all([...pair, a, b].map(closeOf));
   });
 
-  it("is broken when the path is, and tells so", async () => {
+  it("is broken when the path is, and both are told", async () => {
     const pair = await rawPair();
     const [a, b] = await securedPair(pair);
-    b.resume();
+    const broken = [errorOf(a), errorOf(b)];
     pair[0].destroy(new Error("the cable is cut"));
+    for (const error of await Promise.all(broken)) expect(pathError(error).code).toBe("LEKT_PATH");
     await Promise.all([...pair, a, b].map(closeOf));
+  });
+
+  it("does not take the end of the bytes for the end of what the peer says", async () => {
+    const pair = await rawPair();
+    const [, b] = await securedPair(pair);
+    const broken = errorOf(b);
+    pair[0].end();
+    expect(await broken).toMatchObject({ code: "LEKT_PATH", message: expect.stringContaining("cut off") });
   });
 });
 
@@ -108,8 +129,16 @@ describe("what cannot be asked for", () => {
   test.each([
     { what: "a label of 256 bytes", options: { label: "l".repeat(256) }, says: /longer than 255/ },
     { what: "a label with a line break", options: { label: "a\nb" }, says: /control/ },
-    { what: "a key of 31 bytes", options: { networkKey: new Uint8Array(31) }, says: /32 bytes, and this one 31/ },
-    { what: "a key of 33 bytes", options: { networkKey: new Uint8Array(33) }, says: /32 bytes, and this one 33/ },
+    {
+      what: "a key of 31 bytes",
+      options: { networkKey: new Uint8Array(31) },
+      says: /32 bytes, and this one 31/,
+    },
+    {
+      what: "a key of 33 bytes",
+      options: { networkKey: new Uint8Array(33) },
+      says: /32 bytes, and this one 33/,
+    },
   ])("$what", async ({ options, says }) => {
     const [a] = await memoryPair();
     const error = await dialing(a, options).catch((error) => error);
@@ -118,8 +147,17 @@ describe("what cannot be asked for", () => {
   });
 });
 
-async function closeOf(stream: Duplex): Promise<void> {
-  if (!stream.closed) await once(stream, "close");
+/** Reading to the end as `for await` does destroys a stream, and its other direction with it. */
+async function untilEnd(stream: Duplex): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  stream.on("data", (bytes) => parts.push(bytes));
+  await once(stream, "end");
+  return Buffer.concat(parts);
+}
+
+function errorOf(stream: Duplex): Promise<unknown> {
+  stream.resume();
+  return new Promise((resolve) => stream.once("error", resolve));
 }
 
 /** A machine that is too slow for this makes the writer stop early, and nothing else. */

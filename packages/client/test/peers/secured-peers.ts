@@ -1,11 +1,15 @@
 import type { Duplex } from "node:stream";
-import { connect, createServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { createIdentity } from "../../src/peers/identity.ts";
 import { type SecuredPath, type SecurePathOptions, securePath } from "../../src/peers/secure-path.ts";
 import type { RawPair } from "./raw-paths.ts";
 
 /** Ada dials and Grace accepts, as a rule; Mallory is up to something. */
-export const [ada, grace, mallory] = await Promise.all([createIdentity(), createIdentity(), createIdentity()]);
+export const [ada, grace, mallory] = await Promise.all([
+  createIdentity(),
+  createIdentity(),
+  createIdentity(),
+]);
 
 export const NETWORK_KEY = new Uint8Array(32).fill(7);
 
@@ -16,7 +20,13 @@ export function dialing(raw: Duplex, options: Options = {}): Promise<SecuredPath
 }
 
 export function accepting(raw: Duplex, options: Options = {}): Promise<SecuredPath> {
-  return securePath(raw, { identity: grace, role: "accepting", tls: "server", timeoutMs: 20_000, ...options });
+  return securePath(raw, {
+    identity: grace,
+    role: "accepting",
+    tls: "server",
+    timeoutMs: 20_000,
+    ...options,
+  });
 }
 
 /** "secured", or the code of the error, of each side. */
@@ -36,7 +46,7 @@ export async function securedPair(pair: RawPair): Promise<[Duplex, Duplex]> {
 }
 
 /** What peers speak in TLS, as somebody writes it who keeps no rule but those given. */
-const MALLORYS: TlsOptions = {
+const MALLORYS = {
   cert: mallory.certificatePem,
   key: mallory.privateKeyPem,
   ALPNProtocols: ["lekt-peer/1"],
@@ -44,7 +54,7 @@ const MALLORYS: TlsOptions = {
 };
 
 /** TLS by hand, as its client; errors of it are of no interest. */
-export function rawTlsClient(raw: Duplex, options: TlsOptions & { session?: Buffer } = {}): TLSSocket {
+export function rawTlsClient(raw: Duplex, options: ConnectionOptions = {}): TLSSocket {
   return connect({ ...MALLORYS, ...options, socket: raw }).on("error", () => {});
 }
 

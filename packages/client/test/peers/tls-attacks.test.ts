@@ -18,7 +18,10 @@ import {
 
 /** How a side ends whose peer was a forger, and that the path is closed then. */
 async function caught(side: Promise<unknown>, raw: Duplex): Promise<string> {
-  const error = await side.then(() => expect.fail("the forger was taken for a peer"), (error) => error);
+  const error = await side.then(
+    () => expect.fail("the forger was taken for a peer"),
+    (error) => error,
+  );
   expect(error.name).toBe("LektError");
   if (!raw.closed) await once(raw, "close");
   return error.code;
@@ -92,9 +95,14 @@ describe.each(RAW_PAIRS)("a forger, over $kind,", ({ rawPair }) => {
 test("a key of another kind than P-256 is not taken", async () => {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "secp384r1" });
   const cert = new X509Certificate(selfSignedCertificate(publicKey, privateKey)).toString();
+  const forged = { cert, key: privateKey.export({ format: "pem", type: "pkcs8" }) };
   const [a, b] = await tcpPair();
-  rawTlsClient(a, { cert, key: privateKey.export({ format: "pem", type: "pkcs8" }) });
-  expect(await caught(accepting(b), b)).toBe("LEKT_PATH");
+  rawTlsClient(a, forged);
+  // Asked for a signature that it cannot make, it shows no certificate.
+  expect(await caught(accepting(b), b)).toBe("LEKT_PEER_IDENTITY");
+  const [c, d] = await tcpPair();
+  rawTlsServer(d, forged);
+  expect(await caught(dialing(c), c)).toBe("LEKT_PATH");
 });
 
 it("gives nobody a session to come back with", async () => {

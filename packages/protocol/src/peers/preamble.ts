@@ -23,8 +23,8 @@ const PREAMBLE_VERSION = 1;
 const FLAG_PROOF = 0x01;
 const FLAG_REFUSED = 0x02;
 const HEAD_BYTES = 3;
-export const PROOF_BYTES = 32;
-export const MAX_LABEL_BYTES = 255;
+const PROOF_BYTES = 32;
+const MAX_LABEL_BYTES = 255;
 
 export function encodePreamble({ label, proof, refused }: Preamble): Uint8Array {
   const text = encodeUtf8(label);
