@@ -10,6 +10,7 @@ import {
 import { afterEach, describe, expect, test } from "vitest";
 import type { Gateway } from "../src/port-mapping/gateway.ts";
 import { tcp } from "../src/tcp/index.ts";
+import { MAX_ANSWERED_ATTEMPTS, MAX_ANSWERED_ATTEMPTS_OF_PEER } from "../src/tcp/simultaneous-open.ts";
 import { TcpMethod, type TcpOptions } from "../src/tcp/tcp-method.ts";
 import {
   closedPort,
@@ -530,10 +531,12 @@ describe("simultaneous open, the answering side", () => {
       while (types.length < count) types.push((await nextSignal(b.host)).type);
       return types.sort();
     };
-    for (let i = 0; i < 5; i++) offer("01", attempt++);
-    expect(await replies(5)).toEqual(["answer", "answer", "answer", "answer", "fail"]);
-    for (let peer = 2; peer <= 8; peer++) for (let i = 0; i < 4; i++) offer(`0${peer}`, attempt++);
-    expect(new Set(await replies(28))).toEqual(new Set(["answer"]));
+    const ofPeer = MAX_ANSWERED_ATTEMPTS_OF_PEER;
+    for (let i = 0; i <= ofPeer; i++) offer("01", attempt++);
+    expect(await replies(ofPeer + 1)).toEqual([...new Array(ofPeer).fill("answer"), "fail"]);
+    const others = MAX_ANSWERED_ATTEMPTS - ofPeer;
+    for (let i = 0; i < others; i++) offer(`1${Math.floor(i / ofPeer)}`, attempt++);
+    expect(new Set(await replies(others))).toEqual(new Set(["answer"]));
     offer("09", attempt++);
     expect(await replies(1)).toEqual(["fail"]);
   });

@@ -116,15 +116,6 @@ export type {
   PeerTarget,
   RawPath,
 } from "./peers/connection-method.ts";
-export {
-  allowedTargets,
-  MAX_PACKETS_TO_OTHER_ADDRESS,
-  MAX_TARGETS_OF_A_KIND,
-  type Reach,
-  type RefusedTarget,
-  type Target,
-  type TargetQuestion,
-} from "./peers/target-rules.ts";
 export { identityText } from "./peers/identity-text.ts";
 export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
 export {
@@ -134,6 +125,15 @@ export {
   type PeerRole,
   type Preamble,
 } from "./peers/preamble.ts";
+export {
+  allowedTargets,
+  MAX_PACKETS_TO_OTHER_ADDRESS,
+  MAX_TARGETS_OF_A_KIND,
+  type Reach,
+  type RefusedTarget,
+  type Target,
+  type TargetQuestion,
+} from "./peers/target-rules.ts";
 export { tlsSide } from "./peers/tls-side.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";

@@ -37,7 +37,7 @@ export function encodeMapRequest(transport: Transport, mapping: PmpMapping): Uin
 }
 
 /** The gateway answered, and said no. */
-export class PmpRefusal extends Error {}
+class PmpRefusal extends Error {}
 
 /** @returns undefined where the bytes answer something else. @throws PmpRefusal */
 export function decodeOuterAddressResponse(bytes: Uint8Array): string | undefined {

@@ -90,11 +90,9 @@ function reachOf(address: ScopedAddress, { peer, own, ownLocal }: Network): { re
   const { scope } = address;
   if (scope === "never") return { reason: "no peer is reached at such an address" };
   if (address.text === peer?.text) {
-    // A server far away that names an address of this machine or network lies, or sees another network.
-    if (scope === "loopback" && ownLocal?.scope !== "loopback")
+    // A server on another machine would send this one to what listens for itself alone.
+    if (scope === "loopback" && (own?.scope !== "loopback" || ownLocal?.scope !== "loopback"))
       return { reason: "a loopback address, and the server is on another machine" };
-    if (scope !== "global" && scope !== own?.scope)
-      return { reason: "a private address, and the own public one is not" };
     return { reach: "roster" };
   }
   if (scope === "loopback") return { reason: "loopback addresses are not for peers" };
