@@ -83,7 +83,11 @@ function seeds(): readonly FuzzInput[] {
       Uint8Array.of(admits + replies),
       [20],
     ),
-    inputOf(conversation([19, 24, 28], signal, ...identities, beat, signal), Uint8Array.of(admits, 0, 0), [88]),
+    inputOf(
+      conversation([19, 24, 28], signal, ...identities, beat, signal),
+      Uint8Array.of(admits, 0, 0),
+      [88],
+    ),
     inputOf(conversation([24], signal), Uint8Array.of(admits), [16]),
     inputOf(conversation([20, 28], ...update, ...update), Uint8Array.of(admits, 0, 0), [60]),
     ...streamSeeds(

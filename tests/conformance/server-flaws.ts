@@ -34,6 +34,7 @@ export interface ServerFlaw {
   readonly options?: ServerOptions;
 }
 
+const TYPE_C = 0x43;
 const SHORT_SETUP_MS = 500;
 const SHORT_HEARTBEAT_MS = 200;
 
@@ -448,8 +449,14 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
   "lets anybody into a circuit": {
     fails: ["circuit-forged"],
     mutation: onPacket(({ head }) =>
-      head.type === "reject" && head.message.startsWith("auth: this token is not") ? ACCEPT : undefined,
+      head.type === "reject" && head.message.startsWith("auth: this token is not")
+        ? encodeAccept()
+        : undefined,
     ),
+  },
+  "hangs up at a circuit that comes late": {
+    fails: ["circuit-late"],
+    mutation: breaksOffAt((chunk, wire) => wire.count++ > 0 && chunk[4] === TYPE_C),
   },
   "says why in its own words": {
     fails: ["reject-form"],

@@ -126,7 +126,10 @@ describe("lekt decode", () => {
   it("shows signals, up and down", async () => {
     const to = new Uint8Array(32).fill(0xab);
     const server = new Uint8Array(32);
-    const up = [encodeSignal(to, encodeUtf8("offer")), encodeSignal(server, encodeUtf8('{"want":"circuit"}'))];
+    const up = [
+      encodeSignal(to, encodeUtf8("offer")),
+      encodeSignal(server, encodeUtf8('{"want":"circuit"}')),
+    ];
     const handshake = encodeHandshake(24, [METHOD.identity, METHOD.signal]);
     const client = await lekt(["decode", "-"], { input: concatBytes([handshake, ...up]) });
     expect(client.stdout).toBe(`\

@@ -49,7 +49,15 @@ function drive(view = new RosterView({ staleGraceMs: 3_000 })) {
   void driver.ended.then((end) => ends.push(end));
   const online = (...names: readonly string[]) =>
     stream.receive(encodeAccept(), encodeRequest(0), added(...names), encodeEndOfReply(0n));
-  return { driver, stream, view, ends, signals, online, types: () => changes.splice(0).map(({ type }) => type) };
+  return {
+    driver,
+    stream,
+    view,
+    ends,
+    signals,
+    online,
+    types: () => changes.splice(0).map(({ type }) => type),
+  };
 }
 
 describe("one connection", () => {

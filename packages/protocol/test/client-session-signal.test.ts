@@ -3,8 +3,8 @@ import { concatBytes } from "../src/bytes.ts";
 import { MAX_SIGNAL_BYTES } from "../src/limits.ts";
 import { METHOD } from "../src/method-list.ts";
 import { encodeAccept } from "../src/packets/accept.ts";
-import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeRequest } from "../src/packets/request.ts";
+import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeHold } from "../src/payloads/hold.ts";
 import { encodeUtf8 } from "../src/utf8.ts";
 import { added, bare, ClientVisit, END, ready } from "./client-visit.ts";
@@ -54,7 +54,9 @@ describe("a signal of the server (spec 8.1)", () => {
 
   test("breaks the protocol before the zero request", () => {
     const visit = new ClientVisit({ offers: OFFERS });
-    visit.receive(concatBytes([encodeAccept(), encodeRequest(METHOD.identity), encodeRequest(METHOD.signal)]));
+    visit.receive(
+      concatBytes([encodeAccept(), encodeRequest(METHOD.identity), encodeRequest(METHOD.signal)]),
+    );
     expect(visit.receive(encodeSignal(PEER, OFFER)).code).toBe("LEKT_PROTOCOL");
   });
 });
@@ -68,7 +70,9 @@ describe("a signal of the client", () => {
 
   test("cannot go before the zero request, to a server without signals, or behind the end", () => {
     const early = new ClientVisit({ offers: OFFERS });
-    early.receive(concatBytes([encodeAccept(), encodeRequest(METHOD.identity), encodeRequest(METHOD.signal)]));
+    early.receive(
+      concatBytes([encodeAccept(), encodeRequest(METHOD.identity), encodeRequest(METHOD.signal)]),
+    );
     expect(early.session.signal(PEER, OFFER)).toBe(false);
     const plain = new ClientVisit({ offers: OFFERS });
     plain.receive(concatBytes([encodeAccept(), encodeRequest(METHOD.identity), encodeRequest(0)]));

@@ -12,7 +12,7 @@ import { encodeResponse } from "../src/packets/response.ts";
 import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
-import { PROTOCOL_VERSION } from "../src/version.ts";
+import { PROTOCOL_VERSION, type Version } from "../src/version.ts";
 import { updates } from "./update-packets.ts";
 
 export const u32 = fc.oneof(
@@ -97,6 +97,8 @@ const reject = fc
   .tuple(fc.constantFrom(...REJECT_WORDS), fc.string({ unit: "binary", maxLength: 30 }), version)
   .map((of) => encodeReject(...of));
 
+const signalRequest: [number, Version] = [METHOD.signal, PROTOCOL_VERSION];
+
 /** A server's side of a conversation, which may end in a Reject at any place. */
 export const serverStream = fc
   .boolean()
@@ -105,9 +107,7 @@ export const serverStream = fc
       ownVersion.map((own) => encodeAccept(own)),
       fc
         .array(fc.tuple(fc.integer({ min: 1, max: 64 }), version), { maxLength: 4 })
-        .map((requests) =>
-          hasSignals ? [...requests, [METHOD.signal, PROTOCOL_VERSION] as const] : requests,
-        ),
+        .map((requests) => (hasSignals ? [...requests, signalRequest] : requests)),
       fc.array(hasSignals ? fc.oneof(update, signal, emptySignal) : update, { maxLength: 6 }),
       fc.option(fc.tuple(reject, fc.nat(12))),
     ),

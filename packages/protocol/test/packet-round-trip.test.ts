@@ -15,7 +15,16 @@ import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
 import { type ServerPacket, ServerPacketDecoder, type ServerPhase } from "../src/server-packet-decoder.ts";
 import { PROTOCOL_VERSION } from "../src/version.ts";
-import { bitfield, clientObject, i64, identity, ownVersion, payload, u32, version } from "./packet-arbitraries.ts";
+import {
+  bitfield,
+  clientObject,
+  i64,
+  identity,
+  ownVersion,
+  payload,
+  u32,
+  version,
+} from "./packet-arbitraries.ts";
 import { decodePieces } from "./stream-pieces.ts";
 import { updates } from "./update-packets.ts";
 

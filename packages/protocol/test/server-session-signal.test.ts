@@ -31,7 +31,8 @@ function signalsOf(visit: Visit) {
 describe("signals (spec 8.1)", () => {
   test("become effects, in order, byte by byte too, and are no heartbeats", () => {
     const visit = signaller().receive(encodeSignal(OTHER, OFFER), 5_000);
-    for (const byte of encodeSignal(SERVER_IDENTITY, Uint8Array.of(7))) visit.receive(Uint8Array.of(byte));
+    for (const byte of encodeSignal(SERVER_IDENTITY, Uint8Array.of(7)))
+      visit.receive(Uint8Array.of(byte), 5_000);
     expect(signalsOf(visit)).toEqual([
       { type: "signal", to: OTHER, payload: OFFER },
       { type: "signal", to: SERVER_IDENTITY, payload: Uint8Array.of(7) },

@@ -4,12 +4,7 @@ import { encodeHandshake } from "../src/packets/handshake.ts";
 import { encodeResponse } from "../src/packets/response.ts";
 import { ServerSession } from "../src/server-session.ts";
 import { byteByByte } from "./stream-pieces.ts";
-import {
-  bytesOf,
-  MALFORMED_FILES,
-  type MalformedVector,
-  malformedVectors,
-} from "./vector-files.ts";
+import { bytesOf, MALFORMED_FILES, type MalformedVector, malformedVectors } from "./vector-files.ts";
 import { decodeVector } from "./vector-packets.ts";
 
 interface Refusal {

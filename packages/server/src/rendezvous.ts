@@ -139,7 +139,7 @@ export class Rendezvous {
     try {
       visitor.session.receive(bytes, this.#surroundings.nowMs(), latenessMs);
       this.#carryOut(visitor, visitor.session.takeEffects());
-      this.#replies.signalOn(visitor);
+      this.#replies.flushSignals();
       this.#replies.serve(visitor);
     } catch (error) {
       // A defect of this server costs one client its connection, and nobody else anything.

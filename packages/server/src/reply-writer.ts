@@ -47,6 +47,8 @@ export class ReplyWriter {
   #turnBytes = TURN_BYTES;
   /** Whose long reply goes on in the next turn. */
   readonly #paused = new Set<Visitor>();
+  /** Who was signalled in this event, and has got nothing of it yet. */
+  readonly #signalled = new Set<Visitor>();
 
   /** @param replyLifeMs a reply that takes longer to be read holds on to too much of the past. */
   constructor(
@@ -108,23 +110,25 @@ export class ReplyWriter {
   }
 
   /**
-   * Sends a signal: at once, between two packets of a reply, or when the socket takes more (spec 8.1.5).
-   * @returns false where too much waits already.
+   * Takes a signal, which goes out with `flushSignals` or, where the socket is full, when it takes more.
+   * @returns false where too much waits already (spec 8.1.5).
    */
   signal(visitor: Visitor, packet: Uint8Array): boolean {
-    if (!this.queueSignal(visitor, packet)) return false;
-    this.signalOn(visitor);
-    return true;
-  }
-
-  /** As `signal`, for who calls `signalOn` when all is queued. */
-  queueSignal(visitor: Visitor, packet: Uint8Array): boolean {
     visitor.signals ??= new SignalQueue();
+    this.#signalled.add(visitor);
+    if (visitor.signals.add(packet)) return true;
+    this.#signalOn(visitor);
     return visitor.signals.add(packet);
   }
 
+  /** What came in one piece goes out in one piece, between two packets of whatever reply is under way. */
+  flushSignals(): void {
+    for (const visitor of this.#signalled) this.#signalOn(visitor);
+    this.#signalled.clear();
+  }
+
   /** Writes the signals that wait, no more at once than of a reply. */
-  signalOn(visitor: Visitor): void {
+  #signalOn(visitor: Visitor): void {
     const { signals } = visitor;
     while (signals && !signals.isEmpty && !visitor.blocked) {
       visitor.signalsWentLast = !this.write(visitor, signals.take(SLICE_BYTES));
@@ -146,10 +150,10 @@ export class ReplyWriter {
     // Signals and replies in turn: neither keeps the other from a slow reader.
     const repliesFirst = visitor.signalsWentLast;
     visitor.signalsWentLast = false;
-    if (!repliesFirst) this.signalOn(visitor);
+    if (!repliesFirst) this.#signalOn(visitor);
     if (visitor.reply && !visitor.blocked) this.#writeOn(visitor, visitor.reply);
     this.serve(visitor);
-    this.signalOn(visitor);
+    this.#signalOn(visitor);
     // What waited may have put the deadline further away than silence does now.
     if (visitor.network && !visitor.blocked) this.#events.deadlineMoved(visitor);
   }

@@ -39,8 +39,7 @@ export class SignalRouter {
         : this.#deliver(sender, to, payload);
       sender.session.signalled(nowMs, copies);
     }
-    // A flood makes many: the heart writes them together.
-    if (copies === 0) this.#replies.queueSignal(sender, encodeSignal(to, NOTHING));
+    if (copies === 0) this.#replies.signal(sender, encodeSignal(to, NOTHING));
   }
 
   #deliver(sender: Visitor, to: Uint8Array, payload: Uint8Array): number {

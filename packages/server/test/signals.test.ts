@@ -6,14 +6,17 @@ import type { VirtualClient } from "./virtual-client.ts";
 import { VirtualServer } from "./virtual-server.ts";
 
 const OFFER = encodeUtf8("offer");
-const NOTHING = new Uint8Array(0);
 const ADA = new Uint8Array(32).fill(0xad);
 const BOB = new Uint8Array(32).fill(0xb0);
 /** The head of a signal. */
 const HEAD_BYTES = 44;
 const MAX_WAITING_BYTES = 65_536;
 
-const takesSignals = (identity: Uint8Array, rest: Person = {}): Person => ({ identity, signal: true, ...rest });
+const takesSignals = (identity: Uint8Array, rest: Person = {}): Person => ({
+  identity,
+  signal: true,
+  ...rest,
+});
 
 /** "ad: offer", by the first byte of the identity. */
 function textsOf({ signals }: VirtualClient): string[] {
@@ -73,6 +76,16 @@ describe("a signal (spec 8.1)", () => {
     expect(textsOf(bob)).toEqual(["ad: offer"]);
   });
 
+  test("goes out together with others that came in the same piece", () => {
+    const { ada, bob } = pair();
+    const { length } = bob.link.writes;
+    ada.send(...Array.from({ length: 100 }, () => encodeSignal(BOB, OFFER)));
+    expect(bob.link.writes).toHaveLength(length + 1);
+    // 80 KiB at once are more than may wait, but this reader takes them.
+    ada.send(...Array.from({ length: 5 }, () => encodeSignal(BOB, new Uint8Array(16_384))));
+    expect([bob.signals.length, ada.signals.length]).toEqual([105, 0]);
+  });
+
   test("of who is refused in the same piece still goes out", () => {
     const { ada, bob } = pair();
     ada.send(encodeSignal(BOB, OFFER), encodeSignal(new Uint8Array(32).fill(1), OFFER), encodeUtf8("LEKX"));
@@ -83,12 +96,19 @@ describe("a signal (spec 8.1)", () => {
 
 describe("the identity of the server (spec 8.1.6)", () => {
   const WANT = encodeUtf8('{"want":"circuit"}');
-  const circuit: CircuitGrant = { circuit: "1f".repeat(32), relay: "192.0.2.9:15358", expires: 1_774_483_260 };
+  const circuit: CircuitGrant = {
+    circuit: "1f".repeat(32),
+    relay: "192.0.2.9:15358",
+    expires: 1_774_483_260,
+  };
 
   test("answers who wants a circuit, and knows whose link that is", () => {
-    const server = new VirtualServer({}, {
-      grantCircuit: ({ address }) => (address === "10.0.0.9" ? circuit : undefined),
-    });
+    const server = new VirtualServer(
+      {},
+      {
+        grantCircuit: ({ address }) => (address === "10.0.0.9" ? circuit : undefined),
+      },
+    );
     const ada = server.join(takesSignals(ADA), "10.0.0.9");
     const bob = server.join(takesSignals(BOB), "10.0.0.8");
     for (const client of [ada, bob]) client.signal(SERVER_IDENTITY, WANT);
@@ -96,15 +116,22 @@ describe("the identity of the server (spec 8.1.6)", () => {
     expect(textsOf(bob)).toEqual(["00: "]);
   });
 
-  test.each(["{}", "null", "7", "[", '"circuit"', '{"want":"tea"}', '{"want":["circuit"]}', "[".repeat(16_384), "\xff"])(
-    "gives back what it does not know: %#",
-    (text) => {
-      const server = new VirtualServer({}, { grantCircuit: () => circuit });
-      const ada = server.join(takesSignals(ADA));
-      ada.signal(SERVER_IDENTITY, Buffer.from(text, "latin1"));
-      expect(textsOf(ada)).toEqual(["00: "]);
-    },
-  );
+  test.each([
+    "{}",
+    "null",
+    "7",
+    "[",
+    '"circuit"',
+    '{"want":"tea"}',
+    '{"want":["circuit"]}',
+    "[".repeat(16_384),
+    "\xff",
+  ])("gives back what it does not know: %#", (text) => {
+    const server = new VirtualServer({}, { grantCircuit: () => circuit });
+    const ada = server.join(takesSignals(ADA));
+    ada.signal(SERVER_IDENTITY, Buffer.from(text, "latin1"));
+    expect(textsOf(ada)).toEqual(["00: "]);
+  });
 
   test("is nobody else's: who shows it is not reached, and does not speak in its name", () => {
     const server = new VirtualServer();
@@ -142,7 +169,7 @@ describe("the rate (spec 8.1.5)", () => {
     const { writes } = ada.link;
     const before = writes.length;
     ada.send(...flood);
-    expect(writes.length - before).toBeLessThan(5);
+    expect(writes.length - before).toBeLessThan(10);
     ada.link.stopReading();
     for (let i = 0; i < 2; i++) {
       server.advance(4_000);

@@ -1,4 +1,12 @@
-import { encodeHandshake, encodeResponse, encodeSignal, METHOD, SERVER_IDENTITY, type SignalPacket, toHex } from "@lekt/protocol";
+import {
+  encodeHandshake,
+  encodeResponse,
+  encodeSignal,
+  METHOD,
+  SERVER_IDENTITY,
+  type SignalPacket,
+  toHex,
+} from "@lekt/protocol";
 import { Failed } from "../check.ts";
 import type { Guest } from "../guest.ts";
 import type { Line } from "../line.ts";
