@@ -13,7 +13,7 @@ import type {
 import { CircuitIssuer, createRelay } from "@lekt/server";
 import { onTestFinished } from "vitest";
 
-export const KEY = randomBytes(32);
+const KEY = randomBytes(32);
 const issuer = new CircuitIssuer(KEY);
 
 /** A relay alone, for this test. @returns host:port */

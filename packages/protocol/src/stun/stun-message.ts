@@ -15,7 +15,7 @@ const ATTRIBUTE_HEAD_BYTES = 4;
 
 export const STUN_TYPE = { bindingRequest: 0x0001, bindingSuccess: 0x0101, bindingError: 0x0111 } as const;
 
-export interface StunAttribute {
+interface StunAttribute {
   readonly type: number;
   readonly value: Uint8Array;
 }

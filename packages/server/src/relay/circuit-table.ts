@@ -4,7 +4,7 @@ import { circuitTokenFault } from "./circuit-token.ts";
 /** So long a connection waits for the other one with its token (spec 8.2). */
 export const LONELY_MS = 10_000;
 /** Tokens that made a pair and are not expired yet; with more, newcomers are refused. */
-export const MAX_USED_TOKENS = 65_536;
+const MAX_USED_TOKENS = 65_536;
 
 export interface CircuitTableOptions {
   /** What server and relays share. */

@@ -2,7 +2,7 @@ import type { AddressGroup } from "@lekt/protocol";
 import { ConnectionRate } from "../connection-rate.ts";
 
 /** Of everybody in a second; also bounds the table of those who asked. */
-export const MAX_STUN_REQUESTS_PER_SECOND = 16_384;
+const MAX_STUN_REQUESTS_PER_SECOND = 16_384;
 
 const EVERYBODY = 0;
 
