@@ -27,9 +27,10 @@ export function addPeerFlags(command: Command): void {
       texts,
     )
     .addOption(
-      new Option("--methods <names>", "ways to connect, with commas between (default: tcp,udp,relay)").argParser(
-        methodNames,
-      ),
+      new Option(
+        "--methods <names>",
+        "ways to connect, with commas between (default: tcp,udp,relay)",
+      ).argParser(methodNames),
     )
     .addOption(
       new Option(

@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import {
-  type ConnectionMethod,
   type ConnectionHandler,
+  type ConnectionMethod,
   type ConnectOptions,
   join,
   type LektIdentity,

@@ -4,8 +4,8 @@ import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
 import { jsonLine } from "../json-line.ts";
-import { ownIdentity } from "../own-identity.ts";
 import { write } from "../output.ts";
+import { ownIdentity } from "../own-identity.ts";
 
 const EXAMPLES = `
 A network key is a secret of the peers, which the server never sees. Who has the URL has the key: pass it on to those

@@ -53,14 +53,28 @@ async function ping(url: string, wanted: string | undefined, flags: PingFlags): 
   const { method, local, remote, relayed } = stream.path;
   await write(
     flags.json
-      ? jsonLine({ event: "path", method, local, remote, relayed, attempts: stream.trace.attempts.map(attemptJson) })
+      ? jsonLine({
+          event: "path",
+          method,
+          local,
+          remote,
+          relayed,
+          attempts: stream.trace.attempts.map(attemptJson),
+        })
       : `${wanted}: ${pathText(stream)}\n`,
   );
   try {
-    const times = await roundTrips(stream, flags.count ?? COUNT, async (number, ms) => {
-      const roundTripMs = Math.round(ms * 100) / 100;
-      await write(flags.json ? jsonLine({ event: "pong", number, roundTripMs }) : `${number}: ${roundTripMs} ms\n`);
-    }, joined.stopped);
+    const times = await roundTrips(
+      stream,
+      flags.count ?? COUNT,
+      async (number, ms) => {
+        const roundTripMs = Math.round(ms * 100) / 100;
+        await write(
+          flags.json ? jsonLine({ event: "pong", number, roundTripMs }) : `${number}: ${roundTripMs} ms\n`,
+        );
+      },
+      joined.stopped,
+    );
     const middle = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
     if (!flags.json) await write(`middle of ${times.length}: ${Math.round(middle * 100) / 100} ms\n`);
   } finally {
@@ -95,7 +109,8 @@ async function answerTo(stream: PeerStream, sent: Buffer): Promise<void> {
   while (left.length > 0) {
     const chunk = stream.read() as Buffer | null;
     if (chunk) {
-      if (!left.subarray(0, chunk.length).equals(chunk)) throw new LektError("LEKT_PATH", "The peer sent something else back.");
+      if (!left.subarray(0, chunk.length).equals(chunk))
+        throw new LektError("LEKT_PATH", "The peer sent something else back.");
       left = left.subarray(chunk.length);
     } else if (stream.readableEnded || stream.destroyed) {
       throw new LektError("LEKT_PATH", "The peer ended the connection.", { cause: stream.errored });
@@ -108,7 +123,11 @@ async function answerTo(stream: PeerStream, sent: Buffer): Promise<void> {
 async function readable(stream: PeerStream, timeout: AbortSignal): Promise<void> {
   const found = Promise.race([once(stream, "readable"), once(stream, "close")]);
   const late = new Promise<never>((_, reject) => {
-    timeout.addEventListener("abort", () => reject(new LektError("LEKT_PATH", "The peer does not answer any more.")), { once: true });
+    timeout.addEventListener(
+      "abort",
+      () => reject(new LektError("LEKT_PATH", "The peer does not answer any more.")),
+      { once: true },
+    );
   });
   await Promise.race([found, late]);
 }
