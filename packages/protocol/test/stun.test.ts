@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatIpv4, formatIpv6 } from "../src/ip.ts";
-import { answerBindingRequest, decodeBindingResponse, encodeBindingRequest } from "../src/stun/binding.ts";
+import {
+  answerBindingRequest,
+  decodeBindingResponse,
+  encodeBindingRequest,
+} from "../src/stun/binding.ts";
 import {
   decodeStunMessage,
   encodeStunMessage,
@@ -59,13 +63,11 @@ describe("a binding request", () => {
 describe("any bytes", () => {
   test("make no decoder fail, and no long answer", () => {
     const head = fc.tuple(fc.constantFrom(0x0001, 0x0101, 0x0111, 0x0003), transactionId);
-    const spoiled = fc
-      .tuple(head, attributes, fc.nat(), fc.nat({ max: 255 }))
-      .map(([[type, id], given, at, byte]) => {
-        const message = encodeStunMessage({ type, transactionId: id, attributes: given });
-        message[at % message.length] = byte;
-        return message;
-      });
+    const spoiled = fc.tuple(head, attributes, fc.nat(), fc.nat({ max: 255 })).map(([[type, id], given, at, byte]) => {
+      const message = encodeStunMessage({ type, transactionId: id, attributes: given });
+      message[at % message.length] = byte;
+      return message;
+    });
     const from = { address: "192.0.2.1", port: 1 };
     fc.assert(
       fc.property(fc.oneof(spoiled, fc.uint8Array({ maxLength: 100 })), (datagram) => {

@@ -69,26 +69,23 @@ describe("never, whatever the network", () => {
     }
   });
 
-  test.each(["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1"])(
-    "%s: loopback that a peer names",
+  test.each([
+    "127.0.0.1",
+    "127.255.255.254",
+    "::1",
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+  ])("%s: loopback that a peer names", (address) => {
+    for (const network of [STRANGERS, BEHIND_ONE_NAT, { ...ONE_MACHINE, peerAddress: "127.0.0.2" }])
+      expect(verdict(network, address)).toBe("loopback addresses are not for peers");
+  });
+
+  test.each(["", "peer.example", "127.1", "0x7f000001", "2130706433", "010.0.0.1", "fe80::1%eth0", " 1.2.3.4"])(
+    "%j: no address",
     (address) => {
-      for (const network of [STRANGERS, BEHIND_ONE_NAT, { ...ONE_MACHINE, peerAddress: "127.0.0.2" }])
-        expect(verdict(network, address)).toBe("loopback addresses are not for peers");
+      expect(verdict({ ...STRANGERS, peerAddress: address }, address)).toBe("the address is none");
     },
   );
-
-  test.each([
-    "",
-    "peer.example",
-    "127.1",
-    "0x7f000001",
-    "2130706433",
-    "010.0.0.1",
-    "fe80::1%eth0",
-    " 1.2.3.4",
-  ])("%j: no address", (address) => {
-    expect(verdict({ ...STRANGERS, peerAddress: address }, address)).toBe("the address is none");
-  });
 
   test.each([0, -1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY])("port %d", (port) => {
     const { allowed, refused } = allowedTargets({ ...STRANGERS, candidates: [{ address: PEER, port }] });
@@ -105,13 +102,9 @@ describe("never, whatever the network", () => {
 describe("the roster's address", () => {
   test("is reached, in every way of writing it", () => {
     expect(verdict(STRANGERS, PEER)).toBe("roster");
-    expect(judged(STRANGERS, `::ffff:${PEER}`).allowed).toEqual([
-      { address: PEER, port: 4000, reach: "roster" },
-    ]);
+    expect(judged(STRANGERS, `::ffff:${PEER}`).allowed).toEqual([{ address: PEER, port: 4000, reach: "roster" }]);
     const network = { ...STRANGERS, peerAddress: "2a00:1:0:0::7" };
-    expect(judged(network, "2A00:0001::7").allowed).toMatchObject([
-      { address: "2a00:1::7", reach: "roster" },
-    ]);
+    expect(judged(network, "2A00:0001::7").allowed).toMatchObject([{ address: "2a00:1::7", reach: "roster" }]);
   });
 
   test("is no loopback address, unless the server is on this machine", () => {
@@ -126,11 +119,7 @@ describe("the roster's address", () => {
   });
 
   test("is private only where this client is seen at a private one, too", () => {
-    const network = {
-      peerAddress: "10.0.0.7",
-      ownPublicAddress: "192.168.1.2",
-      ownLocalAddress: "192.168.1.2",
-    };
+    const network = { peerAddress: "10.0.0.7", ownPublicAddress: "192.168.1.2", ownLocalAddress: "192.168.1.2" };
     expect(verdict(network, "10.0.0.7")).toBe("roster");
     for (const ownPublicAddress of [OWN, undefined, "127.0.0.1"])
       expect(verdict({ ...network, ownPublicAddress }, "10.0.0.7")).toBe(
@@ -191,8 +180,7 @@ describe("private addresses", () => {
 });
 
 describe("how many", () => {
-  const addresses = (prefix: string, count: number) =>
-    Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
+  const addresses = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`);
 
   test("eight private ones and eight other public ones, not nine", () => {
     for (const [prefix, reach] of [
@@ -217,16 +205,7 @@ describe("how many", () => {
 
 describe("for any candidates in any network", () => {
   const address = fc.oneof(
-    fc.constantFrom(
-      PEER,
-      OWN,
-      "10.0.0.1",
-      "10.0.0.2",
-      "127.0.0.1",
-      "::1",
-      "::ffff:10.0.0.1",
-      "169.254.169.254",
-    ),
+    fc.constantFrom(PEER, OWN, "10.0.0.1", "10.0.0.2", "127.0.0.1", "::1", "::ffff:10.0.0.1", "169.254.169.254"),
     fc.nat(0xffffffff).map((ip) => formatIpv4(ip)),
     fc.ipV6(),
     fc.string({ maxLength: 12 }),
@@ -248,7 +227,9 @@ describe("for any candidates in any network", () => {
       fc.property(question, (asked) => {
         const { allowed, refused } = allowedTargets(asked);
         expect(allowed.length + refused.length).toBe(asked.candidates.length);
-        const rest = asked.candidates.filter((one) => !refused.some((refusal) => refusal.candidate === one));
+        const rest = asked.candidates.filter(
+          (one) => !refused.some((refusal) => refusal.candidate === one),
+        );
         expect(allowed.map(({ port, kind }) => ({ port, kind }))).toEqual(
           rest.map(({ port, kind }) => ({ port, kind })),
         );
@@ -269,9 +250,7 @@ describe("for any candidates in any network", () => {
         const roster = allowed.filter(({ reach }) => reach === "roster").map((target) => target.address);
         expect(new Set(roster).size).toBeLessThanOrEqual(1);
         if (allowed.some(({ reach }) => reach === "private"))
-          expect(verdict(asked, allowed.find(({ reach }) => reach === "private")?.address ?? "")).toBe(
-            "private",
-          );
+          expect(verdict(asked, allowed.find(({ reach }) => reach === "private")?.address ?? "")).toBe("private");
         expect(allowedTargets({ ...asked, candidates: allowed }).allowed).toEqual(allowed);
       }),
     );

@@ -23,18 +23,15 @@ describe("preambles", () => {
     expect(toHex(encodePreamble(preambleOf(fields)))).toBe(hex);
   });
 
-  test.each(preambles)(
-    "$name, that come in pieces: never more is asked for than is missing",
-    ({ from, hex }) => {
-      const bytes = bytesOf(hex);
-      for (let length = 0; length < bytes.length; length++) {
-        const missing = decodePreamble(bytes.subarray(0, length), from);
-        expect(missing).toBeTypeOf("number");
-        expect(missing).toBeGreaterThan(0);
-        expect(length + Number(missing)).toBeLessThanOrEqual(bytes.length);
-      }
-    },
-  );
+  test.each(preambles)("$name, that come in pieces: never more is asked for than is missing", ({ from, hex }) => {
+    const bytes = bytesOf(hex);
+    for (let length = 0; length < bytes.length; length++) {
+      const missing = decodePreamble(bytes.subarray(0, length), from);
+      expect(missing).toBeTypeOf("number");
+      expect(missing).toBeGreaterThan(0);
+      expect(length + Number(missing)).toBeLessThanOrEqual(bytes.length);
+    }
+  });
 
   test.each(malformed)("malformed: $name", ({ from, hex, offset }) => {
     const bytes = bytesOf(hex);
