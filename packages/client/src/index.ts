@@ -4,6 +4,11 @@ export {
   LektError,
   type LektErrorCode,
   type ListeningPorts,
+  type MethodReach,
+  type MethodReport,
+  type NatMapping,
+  type PortMappingReport,
+  type PortMappingState,
   type UdpPayload,
 } from "@lekt/protocol";
 export type { ByteStream, Dial, DialTarget, StreamHandlers } from "./byte-stream.ts";

@@ -1,4 +1,4 @@
-import { equalBytes, LektError, type RosterChange, withoutFragment } from "@lekt/protocol";
+import { equalBytes, LektError, type MethodReport, type RosterChange, withoutFragment } from "@lekt/protocol";
 import type { RoomUpdate } from "./join-options.ts";
 import { Link } from "./link.ts";
 import { badOption, publishedOffersOf } from "./offers.ts";
@@ -44,6 +44,12 @@ export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
    * @throws LektError `LEKT_OPTION`, `LEKT_CLOSED`
    */
   onConnection(label: string, handler: ConnectionHandler, options?: ConnectionOptions): () => void;
+  /**
+   * What each connection method knows of this machine's network, and how peers reach it there. Waits for routers and
+   * servers that are asked: some seconds, 15 or so at most.
+   * @throws LektError `LEKT_OPTION`, `LEKT_CLOSED`
+   */
+  methodReports(): Promise<readonly MethodReport[]>;
   /**
    * Calls the listener with each event, at once. What it throws becomes an uncaught exception, and
    * neither the room nor other listeners notice.
@@ -146,6 +152,10 @@ export class JoinedRoom implements Room {
 
   onConnection(label: string, handler: ConnectionHandler, options?: ConnectionOptions): () => void {
     return this.#withMethods().onConnection(label, handler, options);
+  }
+
+  async methodReports(): Promise<readonly MethodReport[]> {
+    return this.#withMethods().methodReports();
   }
 
   on(listener: RoomListener): () => void {

@@ -117,6 +117,13 @@ export type {
   RawPath,
 } from "./peers/connection-method.ts";
 export { identityText } from "./peers/identity-text.ts";
+export type {
+  MethodReach,
+  MethodReport,
+  NatMapping,
+  PortMappingReport,
+  PortMappingState,
+} from "./peers/method-report.ts";
 export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
 export {
   decodePreamble,

@@ -5,6 +5,7 @@ import {
   equalBytes,
   fromHex,
   type MethodHost,
+  type MethodReport,
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
@@ -76,6 +77,12 @@ export class MethodBench {
 
   learned(facts: NetworkFacts): void {
     for (const method of this.methods) method.learned(facts);
+  }
+
+  /** Of those that tell. */
+  async reports(): Promise<readonly MethodReport[]> {
+    const reports = await Promise.all(this.methods.map((method) => method.report?.()));
+    return reports.filter((report) => report !== undefined);
   }
 
   /** The connection to the server is gone. */

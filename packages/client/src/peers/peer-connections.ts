@@ -7,6 +7,7 @@ import {
   identityText,
   LektError,
   labelFault,
+  type MethodReport,
   type NetworkFacts,
   safeText,
   tlsSide,
@@ -143,6 +144,12 @@ export class PeerConnections {
     this.#throwIfClosed();
     checkLabel(label);
     return this.#acceptor.handlers.add(label, handler, options);
+  }
+
+  /** @throws LektError `LEKT_CLOSED` */
+  async methodReports(): Promise<readonly MethodReport[]> {
+    this.#throwIfClosed();
+    return this.#bench.reports();
   }
 
   /** @throws PeerConnectError, LektError `LEKT_OPTION`, `LEKT_CLOSED` */

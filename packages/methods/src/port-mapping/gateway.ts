@@ -22,9 +22,14 @@ export interface Mapping extends MappedPort {
 
 /** A router that opens ports when asked. */
 export interface Gateway {
-  /** Also renews. */
+  /** For people: "UPnP". */
+  readonly protocol: string;
+  /** Also renews. Rejects with `MappingRefused` where the gateway is there and opens no port. */
   map(request: MappingRequest, signal: AbortSignal): Promise<Mapping>;
 }
 
 /** Asked for more often than it is long valid, so that one lost renewal is no loss. */
 export const MAPPING_LIFETIME_SECONDS = 3_600;
+
+/** A gateway answered, and said no. */
+export class MappingRefused extends Error {}

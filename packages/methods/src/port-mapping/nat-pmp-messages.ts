@@ -1,4 +1,4 @@
-import type { Transport } from "./gateway.ts";
+import { MappingRefused, type Transport } from "./gateway.ts";
 
 /*
  * NAT-PMP (RFC 6886)
@@ -36,16 +36,13 @@ export function encodeMapRequest(transport: Transport, mapping: PmpMapping): Uin
   return bytes;
 }
 
-/** The gateway answered, and said no. */
-class PmpRefusal extends Error {}
-
-/** @returns undefined where the bytes answer something else. @throws PmpRefusal */
+/** @returns undefined where the bytes answer something else. @throws MappingRefused */
 export function decodeOuterAddressResponse(bytes: Uint8Array): string | undefined {
   const body = responseBody(bytes, OUTER_ADDRESS, 4);
   return body && [...body].join(".");
 }
 
-/** @returns undefined where the bytes answer something else. @throws PmpRefusal */
+/** @returns undefined where the bytes answer something else. @throws MappingRefused */
 export function decodeMapResponse(bytes: Uint8Array, transport: Transport): PmpMapping | undefined {
   const body = responseBody(bytes, mapOpcode(transport), 8);
   if (!body) return undefined;
@@ -56,6 +53,6 @@ export function decodeMapResponse(bytes: Uint8Array, transport: Transport): PmpM
 function responseBody(bytes: Uint8Array, opcode: number, bodyBytes: number): Uint8Array | undefined {
   if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== opcode + RESPONSE) return undefined;
   const result = ((bytes[2] as number) << 8) | (bytes[3] as number);
-  if (result !== 0) throw new PmpRefusal(`The gateway answered with the result ${result}.`);
+  if (result !== 0) throw new MappingRefused(`The gateway answered with the result ${result}.`);
   return bytes.length < 8 + bodyBytes ? undefined : bytes.subarray(8, 8 + bodyBytes);
 }

@@ -39,6 +39,7 @@ export function natPmpGateway(host: string, port = PMP_PORT): Gateway {
       signal,
     );
   return {
+    protocol: "NAT-PMP",
     async map(request, signal) {
       const address = await ask(encodeOuterAddressRequest(), decodeOuterAddressResponse, signal);
       const wanted = { outerPort: request.wantedPort, lifetimeSeconds: MAPPING_LIFETIME_SECONDS };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Gateway, MappedPort, Mapping, Transport } from "./gateway.ts";
+import type { PortMappingReport } from "@lekt/protocol";
+import { type Gateway, type MappedPort, type Mapping, MappingRefused, type Transport } from "./gateway.ts";
 import { natPmpGateways } from "./nat-pmp.ts";
 import { upnpGateways } from "./upnp.ts";
 
@@ -26,12 +27,31 @@ export class PortMapping {
   readonly #options: PortMappingOptions;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
+  readonly #searched: Promise<void>;
+  #onSearched: () => void = () => {};
   #gateway: Gateway | undefined;
+  /** Protocol of a gateway that is there, and opens no port. */
+  #refusal: string | undefined;
   #mapping: Mapping | undefined;
 
   constructor(options: PortMappingOptions) {
     this.#options = options;
+    this.#searched = new Promise((resolve) => {
+      this.#onSearched = resolve;
+    });
     this.#running = this.#run();
+  }
+
+  /** Waits for the end of the first search. */
+  async report(): Promise<PortMappingReport> {
+    await this.#searched;
+    if (this.#mapping) {
+      const { address, port } = this.#mapping;
+      return { state: "mapped", protocol: this.#gateway?.protocol, mapped: { address, port } };
+    }
+    return this.#refusal === undefined
+      ? { state: "absent" }
+      : { state: "refused", protocol: this.#refusal };
   }
 
   /** Takes the mapping back, as far as the gateway still answers. */
@@ -49,6 +69,7 @@ export class PortMapping {
     while (!signal.aborted) {
       const mapping = (await this.#renew()) ?? (await this.#search());
       this.#keep(mapping);
+      this.#onSearched();
       const waitMs = mapping ? Math.max(MIN_RENEWAL_MS, mapping.lifetimeMs / 2) : SEARCH_AGAIN_MS;
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
     }
@@ -60,6 +81,7 @@ export class PortMapping {
 
   async #search(): Promise<Mapping | undefined> {
     this.#gateway = undefined;
+    this.#refusal = undefined;
     const search = this.#options.gateways ?? systemGateways;
     try {
       for await (const gateway of search(this.#closing.signal)) {
@@ -78,7 +100,10 @@ export class PortMapping {
     const { transport, port } = this.#options;
     const wantedPort = this.#mapping?.port ?? port;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-    return gateway.map({ transport, port, wantedPort }, signal).catch(() => undefined);
+    return gateway.map({ transport, port, wantedPort }, signal).catch((error: unknown) => {
+      if (error instanceof MappingRefused) this.#refusal = gateway.protocol;
+      return undefined;
+    });
   }
 
   #keep(mapping: Mapping | undefined): void {

@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Gateway as UpnpGateway, upnpNat } from "@achingbrain/nat-port-mapper";
-import { type Gateway, MAPPING_LIFETIME_SECONDS } from "./gateway.ts";
+import { type Gateway, MAPPING_LIFETIME_SECONDS, MappingRefused } from "./gateway.ts";
 
 const SEARCH_MS = 5_000;
 const WAN_IP_CONNECTION = "urn:schemas-upnp-org:service:WANIPConnection:2";
@@ -14,14 +14,20 @@ export async function* upnpGateways(signal: AbortSignal): AsyncGenerator<Gateway
 
 export function upnpGateway(gateway: UpnpGateway): Gateway {
   return {
+    protocol: "UPnP",
     async map({ transport, port, wantedPort }, signal) {
-      const mapped = await gateway.map(port, await localAddressToward(gateway.host), {
+      const options = {
         externalPort: wantedPort,
         protocol: transport,
         description: "LEKT",
         ttl: MAPPING_LIFETIME_SECONDS * 1_000,
         autoRefresh: false,
         signal,
+      };
+      const local = await localAddressToward(gateway.host);
+      // It has answered the search: whatever fails now is its refusal.
+      const mapped = await gateway.map(port, local, options).catch((cause: unknown) => {
+        throw new MappingRefused("The gateway opens no port.", { cause });
       });
       return {
         address: mapped.externalHost,

@@ -8,6 +8,7 @@ import {
   LektError,
   METHOD,
   type MethodHost,
+  type MethodReport,
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
@@ -15,6 +16,7 @@ import {
   safeText,
 } from "@lekt/protocol";
 import { connectCircuit } from "./circuit-connection.ts";
+import { circuitRoundTripMs } from "./circuit-round-trip.ts";
 import { formatRelayAddress, parseRelayAddress, type RelayAddress } from "./relay-address.ts";
 import { failSignal, offerSignal, type RelayOffer, readOffer, readReason } from "./relay-signals.ts";
 
@@ -32,6 +34,9 @@ export interface RelayMethodOptions {
 
 /** The other side has to come in 10 s or the relay refuses; so long a connection and the answer may take. */
 const FOLLOW_TIMEOUT_MS = 15_000;
+
+/** What is asked for a report. */
+const REPORT_TIMEOUT_MS = 10_000;
 
 const GIVEN_UP = "Connecting by the relay was given up.";
 
@@ -51,6 +56,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   /** What is under way, by peer and attempt; to abort one ends it. */
   readonly #dials = new Map<string, UnderWay>();
   readonly #offers = new Map<string, UnderWay>();
+  readonly #closing = new AbortController();
 
   constructor(options: RelayMethodOptions) {
     this.#options = { foreignRelays: false, maxOffers: 256, maxOffersPerPeer: 64, ...options };
@@ -115,7 +121,25 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     }
   }
 
+  /** Takes a circuit from the server, and meets itself on it. */
+  async report(): Promise<MethodReport> {
+    const method = this.name;
+    const relay = this.#relay;
+    if (relay === undefined) return { method, reach: "none", reason: "the server has no relay" };
+    const timeout = AbortSignal.timeout(REPORT_TIMEOUT_MS);
+    try {
+      const circuit = await this.#started().circuit();
+      const signal = AbortSignal.any([timeout, this.#closing.signal]);
+      const roundTripMs = await circuitRoundTripMs(addressIn(circuit), fromHex(circuit.token) as Uint8Array, signal);
+      return { method, reach: "relayed", relay: circuit.relay, roundTripMs };
+    } catch (error) {
+      const reason = timeout.aborted ? `the relay ${relay} does not answer` : (error as Error).message;
+      return { method, reach: "none", relay, reason };
+    }
+  }
+
   async close(): Promise<void> {
+    this.#closing.abort();
     for (const attempts of [this.#dials, this.#offers]) {
       for (const underWay of attempts.values()) underWay.end("LEKT_CLOSED", "The room was left.");
     }

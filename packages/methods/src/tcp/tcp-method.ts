@@ -13,9 +13,11 @@ import {
   MAX_ENDPOINTS,
   METHOD,
   type MethodHost,
+  type MethodReport,
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
+  type PortMappingReport,
   type RawPath,
   type ScopedAddress,
   scopedAddress,
@@ -123,6 +125,20 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
     this.#running?.simultaneousOpen.undeliverable(to);
   }
 
+  async report(): Promise<MethodReport> {
+    const portMapping = await this.#portMappingReport();
+    const method = this.name;
+    const address = scopedAddress(this.#facts?.publicAddress)?.text;
+    if (address === undefined) {
+      return { method, reach: "local", reason: "the server does not say where it sees this machine" };
+    }
+    const ports = decodeListeningPorts(this.#published);
+    if (typeof ports !== "string" && ports.port !== 0) {
+      return { method, reach: "open", openAt: { address, port: ports.port }, portMapping };
+    }
+    return { method, reach: "agreed", portMapping };
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     this.#running?.simultaneousOpen.close();
@@ -168,6 +184,11 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
     const { portMapping = true } = this.#options;
     const address = scopedAddress(this.#facts?.publicAddress);
     return portMapping && !!address && isIPv4(address.text) && takes(listener, address) && !isOwn(address);
+  }
+
+  async #portMappingReport(): Promise<PortMappingReport> {
+    if (this.#mapping) return this.#mapping.report();
+    return { state: this.#options.portMapping === false ? "off" : "unneeded" };
   }
 
   #mapPort({ listener }: Running): PortMapping {

@@ -7,6 +7,7 @@ import {
   LektError,
   METHOD,
   type MethodHost,
+  type MethodReport,
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
@@ -82,6 +83,12 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     for (const dial of this.#dials.values()) {
       if (dial.peer === to) dial.fail("the server could not pass the offer on to the peer");
     }
+  }
+
+  async report(): Promise<MethodReport> {
+    const method = this.name;
+    if (!this.#network) return { method, reach: "none", reason: "the room was left" };
+    return { method, ...(await this.#network.report()) };
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,13 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { type NetworkFacts, type RawPath, scopedAddress } from "@lekt/protocol";
+import {
+  type Endpoint,
+  type MethodReport,
+  type NatMapping,
+  type NetworkFacts,
+  type RawPath,
+  scopedAddress,
+} from "@lekt/protocol";
 import UDX from "udx-native";
 import { endpointText } from "../network/endpoint-text.ts";
 import { ownAddresses } from "../network/own-addresses.ts";
@@ -56,8 +63,7 @@ export class UdpNetwork {
     this.#facts = { ...facts, publicAddress: normal(publicAddress), localAddress: normal(localAddress) };
     this.#observations.clear();
     void this.#observe(this.#main);
-    const isBehindRouter = !ownAddresses().some(({ text }) => text === this.#facts?.publicAddress);
-    if (!this.#options.portMapping || this.#mapping || !isBehindRouter) return;
+    if (!this.#options.portMapping || this.#mapping || this.#isPublic) return;
     this.#mapping = new PortMapping({
       transport: "udp",
       port: this.#main.port,
@@ -123,12 +129,44 @@ export class UdpNetwork {
     };
   }
 
+  /** Waits for STUN responders and routers. */
+  async report(): Promise<Omit<MethodReport, "method">> {
+    const [{ nat: observed, reflexive: seenAt }, portMapping] = await Promise.all([
+      this.#observe(this.#main),
+      this.#mapping?.report() ?? ({ state: this.#options.portMapping ? "unneeded" : "off" } as const),
+    ]);
+    const isOwn = ({ address, port }: Endpoint) => port === this.#main.port && isOwnAddress(address);
+    const nat = seenAt.some(isOwn) ? "none" : observed;
+    const hasWayIn = seenAt.length > 0 || portMapping.state === "mapped" || this.#isPublic;
+    return {
+      reach: nat !== "blocked" && hasWayIn ? "agreed" : "local",
+      reason: this.#lackOf(nat),
+      nat,
+      seenAt,
+      portMapping,
+    };
+  }
+
   async close(): Promise<void> {
     const { idle } = this.#main.native;
     const closed = this.#main.close();
     await this.#mapping?.close();
     // With streams on it, it closes after the last of them.
     if (idle) await closed;
+  }
+
+  /** Whether the server sees this machine at an address of its own. */
+  get #isPublic(): boolean {
+    return isOwnAddress(this.#facts?.publicAddress);
+  }
+
+  /** In words: why nothing or too little is known of the kind of NAT. */
+  #lackOf(nat: NatMapping): string | undefined {
+    if (nat === "blocked") return "no STUN responder of the server answers";
+    if (nat !== "unknown") return undefined;
+    return this.#facts?.stun.length
+      ? "too few of the server's STUN responders answer"
+      : "the server names no STUN responder";
   }
 
   #observe(socket: UdpSocket): Promise<NatObservation> {
@@ -148,4 +186,8 @@ export class UdpNetwork {
     while (this.#streams.has(id));
     return id;
   }
+}
+
+function isOwnAddress(address: string | undefined): boolean {
+  return ownAddresses().some(({ text }) => text === address);
 }

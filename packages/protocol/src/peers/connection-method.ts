@@ -1,3 +1,5 @@
+import type { MethodReport } from "./method-report.ts";
+
 /*
  * The contract between a room and its connection methods (house rule: `methods` implements what `protocol`
  * states as types). `Stream` is the platform's stream with flow control in both directions: `Duplex` in Node.js.
@@ -115,6 +117,11 @@ export interface ConnectionMethod<Stream> {
   received(from: PeerTarget, message: PeerSignal): void;
   /** The peer cannot be signalled: nobody has its identity, or it is overrun. */
   undeliverable(to: string): void;
+  /**
+   * What it knows of the own network, for people who want to know why peers do not reach them. Waits until that is
+   * known: routers and servers are asked, some seconds long. Never rejects.
+   */
+  report?(): Promise<MethodReport>;
   /** Ends what it opened; streams that were handed over live on as far as they can. */
   close(): Promise<void>;
 }
