@@ -4,6 +4,7 @@ import { failureLine, failureOf } from "./failure.ts";
 import { endQuietlyOnBrokenPipe } from "./output.ts";
 import { addConformance } from "./verbs/conformance.ts";
 import { addDecode } from "./verbs/decode.ts";
+import { addDoctor } from "./verbs/doctor.ts";
 import { addExpose } from "./verbs/expose.ts";
 import { addForward } from "./verbs/forward.ts";
 import { addJoin } from "./verbs/join.ts";
@@ -42,7 +43,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 const VERBS = [
   ...["serve", "relay", "join", "peers"],
-  ...["key", "pipe", "expose", "forward", "ping"],
+  ...["key", "pipe", "expose", "forward", "ping", "doctor"],
   ...["decode", "conformance"],
 ];
 
@@ -64,6 +65,7 @@ function commandLine(): Command {
   addExpose(program);
   addForward(program);
   addPing(program);
+  addDoctor(program);
   addDecode(program);
   addConformance(program);
   return program;

@@ -49,9 +49,7 @@ export class PortMapping {
       const { address, port } = this.#mapping;
       return { state: "mapped", protocol: this.#gateway?.protocol, mapped: { address, port } };
     }
-    return this.#refusal === undefined
-      ? { state: "absent" }
-      : { state: "refused", protocol: this.#refusal };
+    return this.#refusal === undefined ? { state: "absent" } : { state: "refused", protocol: this.#refusal };
   }
 
   /** Takes the mapping back, as far as the gateway still answers. */

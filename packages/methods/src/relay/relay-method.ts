@@ -130,7 +130,11 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     try {
       const circuit = await this.#started().circuit();
       const signal = AbortSignal.any([timeout, this.#closing.signal]);
-      const roundTripMs = await circuitRoundTripMs(addressIn(circuit), fromHex(circuit.token) as Uint8Array, signal);
+      const roundTripMs = await circuitRoundTripMs(
+        addressIn(circuit),
+        fromHex(circuit.token) as Uint8Array,
+        signal,
+      );
       return { method, reach: "relayed", relay: circuit.relay, roundTripMs };
     } catch (error) {
       const reason = timeout.aborted ? `the relay ${relay} does not answer` : (error as Error).message;
