@@ -16,6 +16,8 @@ interface DoctorReport {
   advice(advice: readonly string[]): Promise<void>;
 }
 
+const ALL_IS_WELL = "Nothing is missing, as far as can be told from here.";
+
 /** For people. */
 export function textReport(): DoctorReport {
   const { bold } = colorsFor(process.stdout, process.env);
@@ -34,7 +36,7 @@ export function textReport(): DoctorReport {
     },
     peer: (wanted) => section(`The way to ${wanted}`, []),
     trial: (trial) => lines(trialLines(trial)),
-    advice: (advice) => section("What would help", advice.length > 0 ? advice : ["Nothing: all is well."]),
+    advice: (advice) => section("What would help", advice.length > 0 ? advice : [ALL_IS_WELL]),
   };
 }
 

@@ -88,12 +88,14 @@ export function isBehindAnother(outerAddress: string): boolean {
 
 const REACH_TEXTS: Readonly<Record<MethodReach, string>> = {
   open: "peers can dial this machine",
-  agreed:
-    "nobody can dial this machine; it meets peers where both begin at the same time, as agreed through the server",
+  agreed: "no port is open for peers to dial; both begin at the same time, as agreed through the server",
   local: "only peers in the same local network reach this machine",
   relayed: "works: a circuit was opened and carried bytes",
   none: "does not work",
 };
+
+/** How the methods call what they do where both sides begin at the same time. */
+const AGREED_NAMES: Readonly<Record<string, string>> = { tcp: "simultaneous open", udp: "hole punching" };
 
 /** How far peers reach this machine by a method. */
 export function reachText(report: MethodReport): string {
@@ -111,6 +113,10 @@ export function reachText(report: MethodReport): string {
     case "relayed": {
       const time = roundTripMs === undefined ? "" : `, ${Math.round(roundTripMs * 10) / 10} ms`;
       return `${method}: ${REACH_TEXTS.relayed}${relay === undefined ? "" : ` (${relay}${time})`}.`;
+    }
+    case "agreed": {
+      const name = AGREED_NAMES[method];
+      return `${method}: ${REACH_TEXTS.agreed}${name === undefined ? "" : ` (${name})`}${because}.`;
     }
     default:
       return `${method}: ${REACH_TEXTS[reach]}${because}.`;

@@ -1,4 +1,4 @@
-import { safeText } from "@lekt/protocol";
+import { LektError, safeText } from "@lekt/protocol";
 import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { jsonReport, textReport } from "../doctor/doctor-report.ts";
@@ -40,7 +40,7 @@ async function doctor(url: string, wanted: string | undefined, flags: PeerFlags)
   };
   progress("asking the server and routers, up to 15 s …");
   const facts = networkFacts(joined.room.server, await joined.room.methodReports());
-  joined.stopped.throwIfAborted();
+  if (joined.stopped.aborted) throw new LektError("LEKT_ABORTED", "Stopped before anything was found out.");
   await report.network(facts);
   const made: Trial[] = [];
   if (wanted !== undefined) {
