@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import type { RelayMethodOptions } from "@lekt/methods/relay";
-import { METHOD, type RawPath } from "@lekt/protocol";
+import { LektError, METHOD, type RawPath } from "@lekt/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { listeningRelay, RelayPeer } from "./relay-pair.ts";
 
@@ -316,4 +316,30 @@ test("what it publishes, and when it is of no use", async () => {
   await ada.start("127.0.0.1:1");
   expect(ada.method.obstacle(peer)).toBeUndefined();
   expect(ada.method.obstacle({ ...peer, payload: undefined })).toBe("the peer does not use relays");
+});
+
+describe("a report", () => {
+  test("tells that the relay works, and how far it is", async () => {
+    const { ada, relay } = await peers();
+    const report = await ada.method.report?.();
+    expect(report).toEqual({ method: "relay", reach: "relayed", relay, roundTripMs: expect.any(Number) });
+  });
+
+  test("tells where there is no relay, none that answers, or none for this server", async () => {
+    const { ada, relay } = await peers();
+    const none = await new RelayPeer("c", relay).start(undefined);
+    expect(await none.method.report?.()).toMatchObject({ reach: "none", reason: "the server has no relay" });
+    const { address } = await trap();
+    const silent = await new RelayPeer("d", address).start(address);
+    const report = silent.method.report?.();
+    await silent.method.close();
+    expect(await report).toMatchObject({ reach: "none", relay: address });
+    ada.circuit = async () => ({ token: "ab".repeat(32), relay, expiresUnixSeconds: 0 });
+    expect(await ada.method.report?.()).toMatchObject({
+      reach: "none",
+      reason: expect.stringMatching(/^The relay refuses/),
+    });
+    ada.circuit = () => Promise.reject(new LektError("LEKT_UNREACHABLE", "No circuit."));
+    expect(await ada.method.report?.()).toMatchObject({ reach: "none", reason: "No circuit." });
+  });
 });

@@ -76,6 +76,15 @@ test("two rooms connect by the best path, or by the one that is named", async ()
   }
 });
 
+test("a room tells what its methods know of the network", async () => {
+  const room = await enter(await serve(), "ada");
+  expect(await room.methodReports()).toMatchObject([
+    { method: "tcp", reach: "open", openAt: { address: "127.0.0.1" } },
+    { method: "udp", reach: "agreed", nat: "none" },
+    { method: "relay", reach: "relayed" },
+  ]);
+});
+
 test("who has the network key of the URL connects, and nobody else", async () => {
   const server = await serve();
   const key = `#key=${KEY}`;

@@ -65,6 +65,8 @@ export class FakeUpnpGateway {
   readonly calls: SoapCall[] = [];
   /** "TCP 4000" */
   readonly mapped = new Set<string>();
+  /** Opens no port. */
+  refuses = false;
   outerPort = 40_000;
   readonly #server: Server;
 
@@ -107,7 +109,7 @@ export class FakeUpnpGateway {
     const key = `${args["NewProtocol"]} ${args["NewExternalPort"]}`;
     if (action === "GetExternalIPAddress")
       return [200, envelope(action, "<NewExternalIPAddress>203.0.113.21</NewExternalIPAddress>")];
-    if (action === "AddAnyPortMapping") {
+    if (action === "AddAnyPortMapping" && !this.refuses) {
       this.mapped.add(`${args["NewProtocol"]} ${this.outerPort}`);
       return [200, envelope(action, `<NewReservedPort>${this.outerPort}</NewReservedPort>`)];
     }

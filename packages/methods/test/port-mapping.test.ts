@@ -1,7 +1,13 @@
 import { upnpNat } from "@achingbrain/nat-port-mapper";
 import { afterEach, describe, expect, test } from "vitest";
 import { gatewayIn } from "../src/port-mapping/default-gateway.ts";
-import type { Gateway, MappedPort, Mapping, MappingRequest } from "../src/port-mapping/gateway.ts";
+import {
+  type Gateway,
+  type MappedPort,
+  type Mapping,
+  MappingRefused,
+  type MappingRequest,
+} from "../src/port-mapping/gateway.ts";
 import { natPmpGateway } from "../src/port-mapping/nat-pmp.ts";
 import { decodeMapResponse, encodeMapRequest } from "../src/port-mapping/nat-pmp-messages.ts";
 import { PortMapping } from "../src/port-mapping/port-mapping.ts";
@@ -34,6 +40,7 @@ function kept(...gateways: Gateway[]) {
 
 /** A gateway that does what it is told. */
 class ScriptedGateway implements Gateway {
+  readonly protocol = "UPnP";
   readonly requests = new Inbox<MappingRequest>();
   removed = 0;
   mapped: MappedPort | Error = { address: "203.0.113.21", port: 4000 };
@@ -50,6 +57,20 @@ class ScriptedGateway implements Gateway {
       },
     };
   }
+}
+
+/** A port that a gateway is asked for, which never answers. */
+function unanswered() {
+  const asked = new Inbox<void>();
+  const { mapping } = kept({
+    protocol: "UPnP",
+    map: (_request, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+        asked.put();
+      }),
+  });
+  return { mapping, asked };
 }
 
 describe("a port that is kept mapped", () => {
@@ -99,16 +120,37 @@ describe("a port that is kept mapped", () => {
   });
 
   test("is closed while a gateway does not answer", async () => {
-    const asked = new Inbox<void>();
-    const { mapping } = kept({
-      map: (_request, signal) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason));
-          asked.put();
-        }),
-    });
+    const { mapping, asked } = unanswered();
     await asked.next();
     await mapping.close();
+  });
+});
+
+describe("a report", () => {
+  test("tells of the port that a router opened", async () => {
+    const { mapping } = kept(new ScriptedGateway());
+    expect(await mapping.report()).toEqual({
+      state: "mapped",
+      protocol: "UPnP",
+      mapped: { address: "203.0.113.21", port: 4000 },
+    });
+  });
+
+  test("tells a router that refuses from one that is none", async () => {
+    expect(await kept().mapping.report()).toEqual({ state: "absent" });
+    const gateway = new ScriptedGateway();
+    gateway.mapped = new Error("no answer");
+    expect(await kept(gateway).mapping.report()).toEqual({ state: "absent" });
+    gateway.mapped = new MappingRefused("no");
+    expect(await kept(gateway).mapping.report()).toEqual({ state: "refused", protocol: "UPnP" });
+  });
+
+  test("is given where it is closed while a router does not answer", async () => {
+    const { mapping, asked } = unanswered();
+    const report = mapping.report();
+    await asked.next();
+    await mapping.close();
+    expect(await report).toEqual({ state: "absent" });
   });
 });
 
@@ -161,7 +203,9 @@ describe("NAT-PMP", () => {
   test("takes a refusal", async () => {
     const { router, gateway: pmp } = await gateway();
     router.result = 2;
-    await expect(pmp.map(REQUEST, NEVER)).rejects.toThrow("result 2");
+    const mapping = pmp.map(REQUEST, NEVER);
+    await expect(mapping).rejects.toThrow("result 2");
+    await expect(mapping).rejects.toBeInstanceOf(MappingRefused);
   });
 
   test("gives up where nobody answers, or when it is told to", async () => {
@@ -210,5 +254,13 @@ describe("UPnP", () => {
     expect([...router.mapped]).toEqual([`${transport.toUpperCase()} 40000`]);
     await renewed.remove(NEVER);
     expect([...router.mapped]).toEqual([]);
+  });
+
+  test("takes a refusal", async () => {
+    const router = await FakeUpnpGateway.open();
+    closing.push(() => router.close());
+    router.refuses = true;
+    const gateway = upnpGateway(await upnpNat().getGateway(router.description));
+    await expect(gateway.map(REQUEST, NEVER)).rejects.toBeInstanceOf(MappingRefused);
   });
 });

@@ -108,7 +108,10 @@ describe("what is published", () => {
   test("is what the router maps, until the method is closed", async () => {
     let removed = 0;
     const mapped = { address: "203.0.113.21", port: 40_000, lifetimeMs: 3_600_000 };
-    const gateway: Gateway = { map: async () => ({ ...mapped, remove: async () => void removed++ }) };
+    const gateway: Gateway = {
+      protocol: "UPnP",
+      map: async () => ({ ...mapped, remove: async () => void removed++ }),
+    };
     const { method: one, host } = await method({ host: "0.0.0.0" }, IDENTITY_A, async function* () {
       yield gateway;
     });
@@ -121,7 +124,7 @@ describe("what is published", () => {
   test("names the mapped port as a further endpoint where there is another router behind", async () => {
     const mapped = { address: "192.168.9.9", port: 40_000, lifetimeMs: 3_600_000 };
     const { method: one, host } = await method({ host: "0.0.0.0" }, IDENTITY_A, async function* () {
-      yield { map: async () => ({ ...mapped, remove: async () => {} }) };
+      yield { protocol: "UPnP", map: async () => ({ ...mapped, remove: async () => {} }) };
     });
     one.learned(facts("203.0.113.7", "192.168.1.2"));
     const { port, endpoints } = ports(await host.published.next());
@@ -142,6 +145,64 @@ describe("what is published", () => {
     const ipv6 = await method({ host: "0.0.0.0" }, IDENTITY_A, gateways);
     ipv6.method.learned(facts("2a00::1"));
     expect(asked).toBe(0);
+  });
+});
+
+describe("a report", () => {
+  const ROUTER = { host: "0.0.0.0" };
+  const router = (address: string): Gateway => ({
+    protocol: "UPnP",
+    map: async () => ({ address, port: 40_000, lifetimeMs: 3_600_000, remove: async () => {} }),
+  });
+  async function behind(gateways: readonly Gateway[], options: TcpOptions = ROUTER) {
+    const { method: one } = await method(options, IDENTITY_A, async function* () {
+      yield* gateways;
+    });
+    one.learned(facts("203.0.113.7", "192.168.1.2"));
+    return one.report();
+  }
+
+  test("before the server has told anything", async () => {
+    const { method: one } = await method();
+    expect(await one.report()).toMatchObject({ method: "tcp", reach: "local" });
+  });
+
+  test("of a port that is open to all", async () => {
+    const { method: one, host } = await method();
+    one.learned(facts("::ffff:127.0.0.1"));
+    const { port } = ports(await host.published.next());
+    expect(await one.report()).toEqual({
+      method: "tcp",
+      reach: "open",
+      openAt: { address: "127.0.0.1", port },
+      portMapping: { state: "unneeded" },
+    });
+  });
+
+  test("of one that the router has opened, to the internet or to another router", async () => {
+    expect(await behind([router("203.0.113.21")])).toEqual({
+      method: "tcp",
+      reach: "open",
+      openAt: { address: "203.0.113.7", port: 40_000 },
+      portMapping: {
+        state: "mapped",
+        protocol: "UPnP",
+        mapped: { address: "203.0.113.21", port: 40_000 },
+      },
+    });
+    expect(await behind([router("192.168.9.9")])).toMatchObject({
+      reach: "agreed",
+      portMapping: { state: "mapped", mapped: { address: "192.168.9.9" } },
+    });
+  });
+
+  test("of no open port", async () => {
+    expect(await behind([])).toEqual({ method: "tcp", reach: "agreed", portMapping: { state: "absent" } });
+    const portMapping = { state: "off" };
+    expect(await behind([], { ...ROUTER, portMapping: false })).toMatchObject({
+      reach: "agreed",
+      portMapping,
+    });
   });
 });
 

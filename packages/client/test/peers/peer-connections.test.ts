@@ -399,3 +399,17 @@ test("paths on which nobody speaks are secured in a bounded number", async () =>
   expect(heard.paths.filter(({ stream }) => stream.destroyed).length).toBe(1);
   for (const socket of sockets) socket.destroy();
 });
+
+describe("reports of the methods", () => {
+  test("are of those that tell, in the order of the methods", async () => {
+    const telling = (name: string, index: number): ConnectionMethod<Duplex> => ({
+      ...stuck(name, index, neverThere),
+      report: async () => ({ method: name, reach: "none" }),
+    });
+    const methods = [telling("one", 40), stuck("silent", 41, neverThere), telling("two", 42)];
+    const { connections } = await new PeerHub().join({ methods });
+    expect((await connections.methodReports()).map(({ method }) => method)).toEqual(["one", "two"]);
+    await connections.close();
+    await expect(connections.methodReports()).rejects.toMatchObject({ code: "LEKT_CLOSED" });
+  });
+});
