@@ -21,7 +21,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   2: "wrong usage: a command, a flag, an environment variable or a URL",
   3: "waited in vain (peers --wait)",
   4: "no server, or no connection to it",
-  5: "refused by the server",
+  5: "refused by the server or a peer",
   6: "no LEKT server there, or one of another version",
   7: "cannot listen",
 };
