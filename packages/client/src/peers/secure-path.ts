@@ -32,7 +32,7 @@ export interface SecurePathOptions {
   readonly signal?: AbortSignal;
 }
 
-interface SecuredPeer {
+export interface SecuredPeer {
   /** Proven, 32 bytes. */
   readonly identity: Uint8Array;
   /** The dialing side's. */
