@@ -4,8 +4,13 @@ import { failureLine, failureOf } from "./failure.ts";
 import { endQuietlyOnBrokenPipe } from "./output.ts";
 import { addConformance } from "./verbs/conformance.ts";
 import { addDecode } from "./verbs/decode.ts";
+import { addExpose } from "./verbs/expose.ts";
+import { addForward } from "./verbs/forward.ts";
 import { addJoin } from "./verbs/join.ts";
+import { addKey } from "./verbs/key.ts";
 import { addPeers } from "./verbs/peers.ts";
+import { addPing } from "./verbs/ping.ts";
+import { addPipe } from "./verbs/pipe.ts";
 import { addRelay } from "./verbs/relay.ts";
 import { addServe } from "./verbs/serve.ts";
 import { versionText } from "./version-text.ts";
@@ -35,7 +40,11 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-const VERBS = ["serve", "relay", "join", "peers", "decode", "conformance"];
+const VERBS = [
+  ...["serve", "relay", "join", "peers"],
+  ...["key", "pipe", "expose", "forward", "ping"],
+  ...["decode", "conformance"],
+];
 
 function commandLine(): Command {
   const program = new Command("lekt");
@@ -50,6 +59,11 @@ function commandLine(): Command {
   addRelay(program);
   addJoin(program);
   addPeers(program);
+  addKey(program);
+  addPipe(program);
+  addExpose(program);
+  addForward(program);
+  addPing(program);
   addDecode(program);
   addConformance(program);
   return program;

@@ -1,0 +1,163 @@
+import { hostname } from "node:os";
+import type { Duplex } from "node:stream";
+import {
+  type ConnectionHandler,
+  type ConnectionMethod,
+  type ConnectOptions,
+  join,
+  type LektIdentity,
+  type Peer,
+  type PeerStream,
+  type Room,
+} from "@lekt/client";
+import { relay } from "@lekt/methods/relay";
+import { tcp } from "@lekt/methods/tcp";
+import { udp } from "@lekt/methods/udp";
+import { identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
+import { clientOptionsOf } from "../client-flags.ts";
+import { configFolder } from "../config-folder.ts";
+import { KnownPeers } from "../known-peers.ts";
+import { ownIdentity } from "../own-identity.ts";
+import { onStopSignal } from "../stop-signals.ts";
+import { findPeer } from "./find-peer.ts";
+import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
+import { PeerGate } from "./peer-gate.ts";
+import { answerPings } from "./ping-label.ts";
+
+const METHODS: Readonly<Record<MethodName, () => ConnectionMethod<Duplex>>> = { tcp, udp, relay };
+
+/** A room of a command that connects peers: own identity, all methods, and who is let in. */
+export class PeerRoom implements AsyncDisposable {
+  readonly room: Room;
+  readonly identity: LektIdentity;
+  readonly gate: PeerGate;
+  /** Fired by SIGINT and SIGTERM. */
+  readonly stopped: AbortSignal;
+  readonly #network: string;
+  readonly #known: KnownPeers;
+  readonly #timeoutMs: number;
+  readonly #forgetSignals: () => void;
+
+  private constructor(
+    room: Room,
+    identity: LektIdentity,
+    gate: PeerGate,
+    stopped: AbortSignal,
+    network: string,
+    folder: string,
+    timeoutMs: number,
+    forgetSignals: () => void,
+  ) {
+    this.room = room;
+    this.identity = identity;
+    this.gate = gate;
+    this.stopped = stopped;
+    this.#network = network;
+    this.#known = new KnownPeers(folder);
+    this.#timeoutMs = timeoutMs;
+    this.#forgetSignals = forgetSignals;
+  }
+
+  /** @throws LektError, as `join` of the client library does */
+  static async join(url: string, flags: PeerFlags, env: NodeJS.ProcessEnv): Promise<PeerRoom> {
+    const { networkKey } = parseLektUrl(url);
+    const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
+    const folder = configFolder(env);
+    const identity = await ownIdentity(folder);
+    const stopping = new AbortController();
+    const forgetSignals = onStopSignal(() => stopping.abort());
+    const room = await join(url, {
+      ...clientOptionsOf(flags, env),
+      name: flags.name ?? hostname().slice(0, 64),
+      identity,
+      methods: (flags.methods ?? METHOD_NAMES).map((name) => METHODS[name]()),
+      signal: stopping.signal,
+    });
+    const network = withoutFragment(url);
+    const timeoutMs = flags.timeout ?? PEER_TIMEOUT_MS;
+    const joined = new PeerRoom(
+      room,
+      identity,
+      gate,
+      stopping.signal,
+      network,
+      folder,
+      timeoutMs,
+      forgetSignals,
+    );
+    answerPings(joined);
+    return joined;
+  }
+
+  /** Connects to the peer with this name or identity, as soon as it is there. @throws LektError */
+  async connect(wanted: string, options: ConnectOptions = {}): Promise<PeerStream> {
+    const peer = await findPeer(this.room, wanted, this.#timeoutMs, this.stopped);
+    this.acquaint(peer);
+    return this.room.connect(peer, { signal: this.stopped, ...options });
+  }
+
+  /** Hands on connections of those who are let in; others are refused. */
+  onConnection(label: string, handler: ConnectionHandler): () => void {
+    return this.room.onConnection(
+      label,
+      (stream, peer) => {
+        if (peer) this.#noteName(peer);
+        handler(stream, peer);
+      },
+      { accept: ({ identity }) => this.gate.admits(identity) },
+    );
+  }
+
+  /**
+   * Remembers at first use who has a name, and says so.
+   * @throws LektError `LEKT_PEER_IDENTITY` where another one had it, and nothing else vouches for this one
+   */
+  acquaint(peer: Peer): void {
+    const before = this.#noteName(peer);
+    if (before === undefined || (peer.identity && this.gate.names(peer.identity))) return;
+    throw new LektError(
+      "LEKT_PEER_IDENTITY",
+      `${peer.name} is another one than before: its identity was ${before}. ` +
+        `Where that is right, say --allow ${identityText(peer.identity as Uint8Array)}.`,
+    );
+  }
+
+  /** @returns the identity that the name had before, where it is another one. */
+  #noteName({ name, identity }: Peer): string | undefined {
+    if (name === undefined || !identity) return undefined;
+    const acquaintance = this.#known.acquaintance(this.#network, name, identity);
+    const text = identityText(identity);
+    if (acquaintance.type === "changed") {
+      const before = identityText(acquaintance.before);
+      note(`${name} has another identity than before: ${text}, and not ${before}.`);
+      if (!this.gate.names(identity)) return before;
+    }
+    if (acquaintance.type === "new") note(`${name} has the identity ${text}; it is remembered.`);
+    if (acquaintance.type !== "known") this.#known.remember(this.#network, name, identity);
+    return undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#forgetSignals();
+    await this.room.close();
+  }
+}
+
+/** A line for the user, beside what the command writes. */
+export function note(text: string): void {
+  process.stderr.write(`lekt: ${safeText(text)}\n`);
+}
+
+/** "udp, directly, 203.0.113.7:4000, 12 ms" */
+export function pathText({ path }: PeerStream): string {
+  const { method, remote, relayed, roundTripMs } = path;
+  const way = relayed ? "over the relay" : "directly";
+  const time = roundTripMs === undefined ? "" : `, ${Math.round(roundTripMs * 10) / 10} ms`;
+  return `${method}, ${way}, ${remote}${time}`;
+}
+
+/** "ada (4k7q-…)" of whoever is at the other end. */
+export function peerText(stream: PeerStream, peer: Peer | undefined): string {
+  const text = identityText(stream.identity);
+  return peer?.name === undefined ? text : `${peer.name} (${text})`;
+}
