@@ -11,7 +11,7 @@ export type Letter =
 
 /** As in `router-rules.ts`; N: public. */
 export const KINDS = ["N", "F", "A", "P", "S", "U", "G"] as const;
-export type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number];
 
 /** One row a kind, in the order of `KINDS`; what is left of the diagonal is to be read from the other row. */
 const ROWS: Readonly<Record<Kind, string>> = {
