@@ -15,7 +15,7 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "7": "the list has clauses of its own: methods 1 to 33",
   "8.1.9": "what a peer makes of a signal is its own matter",
   "8.2.1": "how a circuit is asked for is 8.1.7; what peers signal is their own matter",
-  "8.2.2": "a relay's key is known to nobody but its servers; spec/vectors/circuits.json has tokens",
+  "8.2.2": "a relay's key is known to nobody but its servers; spec/vectors/circuit-tokens.json has tokens",
   "8.2.4": "the relay may be another machine than the server that is checked",
   "8.2.5": "the relay may be another machine than the server that is checked",
   "8.2.7": "to send so much would harm a relay in use",
