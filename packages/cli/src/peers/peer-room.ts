@@ -13,7 +13,7 @@ import {
 import { relay } from "@lekt/methods/relay";
 import { tcp } from "@lekt/methods/tcp";
 import { udp } from "@lekt/methods/udp";
-import { identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
+import { equalBytes, identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
 import { KnownPeers } from "../known-peers.ts";
@@ -63,7 +63,7 @@ export class PeerRoom implements AsyncDisposable {
     const { networkKey } = parseLektUrl(url);
     const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
     const folder = configFolder(env);
-    const identity = await ownIdentity(folder);
+    const identity = await ownIdentity(folder, flags.identityFile);
     const stopping = new AbortController();
     const forgetSignals = onStopSignal(() => stopping.abort());
     const room = await join(url, {
@@ -86,7 +86,21 @@ export class PeerRoom implements AsyncDisposable {
       forgetSignals,
     );
     answerPings(joined);
+    joined.#noteTwin();
     return joined;
+  }
+
+  /** Two commands of one user: peers that look for the one may find the other. */
+  #noteTwin(): void {
+    const { fingerprint } = this.identity;
+    const twin = this.room.peers.find(
+      ({ identity, stale }) => identity && !stale && equalBytes(identity, fingerprint),
+    );
+    if (!twin) return;
+    note(
+      `Another command of yours is in this network as ${twin.name ?? "a client without a name"}, with the same identity: ` +
+        "peers may reach that one instead. Give this one its own with --identity-file.",
+    );
   }
 
   /** Connects to the peer with this name or identity, as soon as it is there. @throws LektError */
