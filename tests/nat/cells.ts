@@ -66,3 +66,8 @@ export const CELLS: readonly Cell[] = [
   cell("P behind P, and P", at("twice"), at("otherP"), "D"),
   cell("IPv6, both firewalled", at("ipv6"), at("otherIpv6"), "D"),
 ];
+
+/** Whether UDP finds a direct way: wherever it passes, but for two symmetric NATs. */
+export function meetsByUdp({ expected, reason }: Cell): boolean {
+  return (expected === "D" || expected === "M") && reason === undefined;
+}
