@@ -11,7 +11,7 @@ import {
 } from "@lekt/protocol";
 
 /** The name of each client, so long that all entries are of one size. */
-export const NAME_BYTES = 8;
+const NAME_BYTES = 8;
 /** Size, IP, and one method with its length (spec 5.6). */
 export const ENTRY_BYTES = 4 + 4 + 8 + NAME_BYTES;
 export const UPDATE_HEAD_BYTES = encodeEndOfReply(0n).length;

@@ -11,7 +11,7 @@ export type Letter =
 
 /** As in `router-rules.ts`; N: public. */
 export const KINDS = ["N", "F", "A", "P", "S", "U", "G"] as const;
-export type Kind = (typeof KINDS)[number];
+type Kind = (typeof KINDS)[number];
 
 /** One row a kind, in the order of `KINDS`; what is left of the diagonal is to be read from the other row. */
 const ROWS: Readonly<Record<Kind, string>> = {
@@ -66,3 +66,8 @@ export const CELLS: readonly Cell[] = [
   cell("P behind P, and P", at("twice"), at("otherP"), "D"),
   cell("IPv6, both firewalled", at("ipv6"), at("otherIpv6"), "D"),
 ];
+
+/** Whether UDP finds a direct way: wherever it passes, but for two symmetric NATs. */
+export function meetsByUdp({ expected, reason }: Cell): boolean {
+  return (expected === "D" || expected === "M") && reason === undefined;
+}

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
 /** Names are this, the process that made them, a number and what it is: `lekt-nat-1234-1-left`. */
 const PREFIX = "lekt-nat-";
-const FOLDER = "/run/netns";
+const NAMESPACES = "/run/netns";
 
 let made = 0;
 
@@ -31,6 +34,9 @@ export class Namespaces {
   readonly #names: readonly string[];
   readonly #children = new Set<ChildProcess>();
 
+  /** For files of what runs in them. */
+  readonly folder = join(tmpdir(), `${this.#prefix}files`);
+
   private constructor(names: readonly string[]) {
     this.#names = names;
   }
@@ -39,6 +45,7 @@ export class Namespaces {
   static async create(names: readonly string[]): Promise<Namespaces> {
     await removeLeftovers();
     const namespaces = new Namespaces(names);
+    await mkdir(namespaces.folder);
     await namespaces.ip(names.map((name) => `netns add ${namespaces.fullName(name)}`));
     return namespaces;
   }
@@ -77,22 +84,27 @@ export class Namespaces {
     for (const child of this.#children) child.kill("SIGKILL");
     await Promise.all(exits);
     await this.ip(this.#names.map((name) => `netns delete ${this.fullName(name)}`));
+    await rm(this.folder, { recursive: true });
   }
 }
 
-/** Namespaces whose maker lives no more, with the processes in them. */
+/** Namespaces whose maker lives no more, the processes in them, and their files. */
 async function removeLeftovers(): Promise<void> {
-  if (!existsSync(FOLDER)) return;
-  const left = readdirSync(FOLDER).filter((name) => {
-    const maker = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
-    return maker > 0 && !existsSync(`/proc/${maker}`);
-  });
-  for (const name of left) {
+  for (const name of leftIn(NAMESPACES)) {
     // Another run may be at it too: what is gone already is no error.
     const { stdout } = spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" });
     for (const pid of stdout.split("\n").filter((line) => line !== "")) endProcess(Number(pid));
     spawnSync("ip", ["netns", "delete", name]);
   }
+  for (const name of leftIn(tmpdir())) await rm(join(tmpdir(), name), { recursive: true, force: true });
+}
+
+function leftIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => {
+    const maker = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
+    return maker > 0 && !existsSync(`/proc/${maker}`);
+  });
 }
 
 function endProcess(pid: number): void {

@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lacksLab } from "./lacks-lab.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -206,6 +208,8 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
 test.skipIf(lacksLab)("what a run left behind that was cut off is removed by the next", async () => {
   const { pid: dead } = spawnSync("true");
   const name = `lekt-nat-${dead}-1-left`;
+  const files = join(tmpdir(), `lekt-nat-${dead}-1-files`);
+  mkdirSync(files);
   spawnSync("ip", ["netns", "add", name]);
   const command = ["sh", "-c", "echo started; exec sleep 600"];
   const child = spawn("ip", ["netns", "exec", name, ...command], { stdio: ["ignore", "pipe", "ignore"] });
@@ -216,6 +220,7 @@ test.skipIf(lacksLab)("what a run left behind that was cut off is removed by the
   const others = await Namespaces.create(["here"]);
   const next = await Namespaces.create([]);
   expect(existsSync(`/run/netns/${name}`)).toBe(false);
+  expect(existsSync(files)).toBe(false);
   expect(await ended).toEqual([null, "SIGKILL"]);
   expect(existsSync(`/run/netns/${others.fullName("here")}`)).toBe(true);
   await Promise.all([others.remove(), next.remove()]);

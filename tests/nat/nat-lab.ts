@@ -1,7 +1,4 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Namespaces, namespaceObstacle } from "./namespaces.ts";
 import { routerRules } from "./router-rules.ts";
@@ -20,14 +17,12 @@ export interface Host {
 export class NatLab {
   readonly #namespaces: Namespaces;
   readonly #addresses: ReadonlyMap<string, string>;
-  readonly #folder: string;
   /** In the middle, with `SERVER_ADDRESSES` and `SERVER_IPV6_ADDRESS`. */
   readonly internet: Host;
 
-  private constructor(namespaces: Namespaces, addresses: ReadonlyMap<string, string>, folder: string) {
+  private constructor(namespaces: Namespaces, addresses: ReadonlyMap<string, string>) {
     this.#namespaces = namespaces;
     this.#addresses = addresses;
-    this.#folder = folder;
     this.internet = this.#hostIn(INTERNET, SERVER_ADDRESSES[0]);
   }
 
@@ -37,8 +32,7 @@ export class NatLab {
     if (obstacle !== undefined) throw new Error(`There can be no NAT laboratory here: ${obstacle}.`);
     const { nodes, cables, addresses } = topologyOf(sites);
     const namespaces = await Namespaces.create(nodes.map(({ name }) => name));
-    const folder = await mkdtemp(join(tmpdir(), "lekt-nat-"));
-    const lab = new NatLab(namespaces, addresses, folder);
+    const lab = new NatLab(namespaces, addresses);
     try {
       const end = (node: string, port: string) => `netns ${namespaces.fullName(node)} name ${port}`;
       await namespaces.ip(
@@ -48,7 +42,7 @@ export class NatLab {
         nodes.map(async ({ name, commands, router }) => {
           await namespaces.ip(commands, name);
           if (router !== undefined) await forward(namespaces, name, routerRules(router));
-          if (router === "G") await startUpnpGateway(namespaces, name, folder);
+          if (router === "G") await startUpnpGateway(namespaces, name);
         }),
       );
       if (nodes.some(({ router }) => router === "6")) await forward(namespaces, INTERNET, "");
@@ -67,9 +61,8 @@ export class NatLab {
   }
 
   /** Ends all that runs in the lab. */
-  async close(): Promise<void> {
-    await this.#namespaces.remove();
-    await rm(this.#folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return this.#namespaces.remove();
   }
 
   #hostIn(namespace: string, address: string): Host {

@@ -7,11 +7,8 @@ import { SERVER_ADDRESSES, SERVER_IPV6_ADDRESS, type Site } from "./topology.ts"
 
 /** More than any way to a peer may take. */
 const CONNECT_TIMEOUT_MS = 30_000;
-/**
- * The many-socket method takes longer than the relay is waited for: a direct path comes when there is one already.
- * One search in fifty finds none.
- */
-const DIRECT_TIMEOUT_MS = 60_000;
+/** The many-socket method takes longer than the relay waits for a direct path by default. */
+const MANY_SOCKETS_GRACE_MS = 25_000;
 
 const SITES: Readonly<Record<string, Site>> = {
   ...Object.fromEntries(
@@ -44,8 +41,15 @@ export class NatMatrix {
     return matrix;
   }
 
-  /** Two peers join a network of their own, and one connects to the other. */
-  async meet({ left, right, expected }: Cell, dials: "left" | "right"): Promise<Meeting> {
+  /**
+   * Two peers join a network of their own, and one connects to the other.
+   * @param methods by which; by all without it
+   */
+  async meet(
+    { left, right, expected }: Cell,
+    dials: "left" | "right",
+    methods?: readonly string[],
+  ): Promise<Meeting> {
     const [dialing, accepting] = dials === "left" ? [left, right] : [right, left];
     const network = `meeting-${++this.#meetings}`;
     const peers = [
@@ -65,7 +69,8 @@ export class NatMatrix {
         url: url(dialing),
         to: "accepting",
         timeoutMs: CONNECT_TIMEOUT_MS,
-        directTimeoutMs: expected === "M" ? DIRECT_TIMEOUT_MS : 0,
+        ...(expected === "M" && { graceMs: MANY_SOCKETS_GRACE_MS }),
+        ...(methods && { methods }),
       });
     } finally {
       await Promise.all(peers.map(({ place, line }) => tell<void>(line, { do: "leave", url: url(place) })));

@@ -28,8 +28,10 @@ export type PeerOrder =
       readonly url: string;
       readonly to: string;
       readonly timeoutMs: number;
-      /** Where the path is relayed, wait so long for a direct one. */
-      readonly directTimeoutMs: number;
+      /** How long the relay waits for a direct path. */
+      readonly graceMs?: number;
+      /** Names of the methods to be tried; all without it. */
+      readonly methods?: readonly string[];
     }
   | { readonly do: "leave"; readonly url: string };
 
@@ -37,7 +39,7 @@ export type PeerOrder =
 export interface Meeting {
   readonly path: PeerPath;
   readonly trace: PathTrace;
-  /** From the call to the first byte that came back on this path. */
+  /** From the call to the first byte that came back. */
   readonly elapsedMs: number;
 }
 
@@ -84,24 +86,19 @@ async function joinRoom({ url, name, awaitOpenPort }: PeerOrder & { do: "join" }
 }
 
 async function connect(order: PeerOrder & { do: "connect" }): Promise<Meeting> {
-  const { url, to, timeoutMs, directTimeoutMs } = order;
+  const { url, to, timeoutMs, graceMs, methods } = order;
   const peer = await awaited(room(url), () => room(url).peers.find(({ name }) => name === to));
   const startMs = performance.now();
-  const first = await room(url).connect(peer, { label: LABEL, timeoutMs });
-  await echoed(first);
-  let [best, elapsedMs] = [first, performance.now() - startMs];
-  if (first.path.relayed && directTimeoutMs > 0) {
-    const [direct] = await once(first, "direct", { signal: AbortSignal.timeout(directTimeoutMs) }).catch(
-      () => [],
-    );
-    if (direct) {
-      await echoed(direct as PeerStream);
-      [best, elapsedMs] = [direct as PeerStream, performance.now() - startMs];
-    }
-  }
-  first.destroy();
-  best.destroy();
-  return { path: best.path, trace: best.trace, elapsedMs };
+  const stream = await room(url).connect(peer, {
+    label: LABEL,
+    timeoutMs,
+    ...(graceMs !== undefined && { graceMs }),
+    ...(methods && { methods }),
+  });
+  await echoed(stream);
+  const elapsedMs = performance.now() - startMs;
+  stream.destroy();
+  return { path: stream.path, trace: stream.trace, elapsedMs };
 }
 
 /** The peer sends back what it gets. */

@@ -23,12 +23,8 @@ const REPORTED_ADDRESS = "1.1.1.21";
 const READY = "Listening for NAT-PMP";
 
 /** Starts a gateway (miniupnpd, UPnP and NAT-PMP) on a router, and waits until it listens. */
-export async function startUpnpGateway(
-  namespaces: Namespaces,
-  router: string,
-  folder: string,
-): Promise<void> {
-  const path = (what: string) => join(folder, `${router}.${what}`);
+export async function startUpnpGateway(namespaces: Namespaces, router: string): Promise<void> {
+  const path = (what: string) => join(namespaces.folder, `${router}.${what}`);
   await writeFile(path("leases"), "");
   await writeFile(
     path("conf"),
