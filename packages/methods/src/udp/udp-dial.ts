@@ -46,7 +46,8 @@ export class UdpDial {
   received(message: PeerSignal): void {
     if (message.type === "fail") {
       this.#isTold = true;
-      this.fail(`the peer gave up: ${readReason(message)}`);
+      // Behind the peer's answer: what this side makes of that comes first, as its own view of the reason.
+      setImmediate(() => this.fail(`the peer gave up: ${readReason(message)}`));
     } else if (message.type === "answer") {
       const answer = readDescription(message);
       if (answer?.round === this.#round) this.#answered?.(answer);

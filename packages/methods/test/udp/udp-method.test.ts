@@ -175,6 +175,24 @@ describe("the method udp", () => {
     expect(attempt.notes).toContain("address translation: symmetric here, symmetric there; round 1");
   });
 
+  it("gives its own reason where both see none, however fast the peer's comes", async () => {
+    const stun = [`127.0.0.1:${await deadSocket()}`];
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6" });
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    dialling.catch(() => {});
+    const signalOf = async ({ host }: Side) => {
+      const { message } = await host.signals.next();
+      return message.type === "fail" ? message : { ...message, candidates: [] };
+    };
+    b.method.received(a.target, await signalOf(a));
+    const [answer, fail] = [await signalOf(b), await signalOf(b)];
+    expect([answer.type, fail.type]).toEqual(["answer", "fail"]);
+    a.method.received(b.target, answer);
+    a.method.received(b.target, fail);
+    await expect(dialling).rejects.toThrow("no UDP gets out of this network");
+  });
+
   it("tries again from a new port where the first let nothing through", async () => {
     const dead = await deadSocket();
     const [a, b] = await pair({}, misled(1, dead));
