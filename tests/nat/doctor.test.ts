@@ -12,7 +12,7 @@ const SITES = Object.fromEntries(
   KINDS.map((kind): [Kind, Site] => [kind, { routers: kind === "N" ? [] : [kind] }]),
 );
 
-/** What the doctor must say to hosts behind routers of each kind, and never with another one. */
+/** What the doctor must say to hosts behind routers of each kind. */
 const SENTENCES: Readonly<Record<Kind, readonly RegExp[]>> = {
   N: [
     /an address of its own\.$/m,

@@ -8,7 +8,7 @@ import { isAnswer, type Trial, trials } from "../doctor/peer-trials.ts";
 import { trialAdvice } from "../doctor/trial-text.ts";
 import { NoPath } from "../failure.ts";
 import { addPeerFlags, METHOD_NAMES, type PeerFlags } from "../peers/peer-flags.ts";
-import { note, PeerRoom } from "../peers/peer-room.ts";
+import { PeerRoom } from "../peers/peer-room.ts";
 import { PING_LABEL } from "../peers/ping-label.ts";
 
 const EXAMPLES = `
@@ -36,7 +36,7 @@ async function doctor(url: string, wanted: string | undefined, flags: PeerFlags)
   await using joined = await PeerRoom.join(url, flags, process.env);
   const report = flags.json ? jsonReport : textReport();
   const progress = (text: string) => {
-    if (process.stderr.isTTY && !flags.json) note(text);
+    if (process.stderr.isTTY && !flags.json) joined.note(text);
   };
   progress("asking the server and routers, up to 15 s …");
   const facts = networkFacts(joined.room.server, await joined.room.methodReports());
