@@ -11,7 +11,9 @@ import { addKey } from "./verbs/key.ts";
 import { addPeers } from "./verbs/peers.ts";
 import { addPing } from "./verbs/ping.ts";
 import { addPipe } from "./verbs/pipe.ts";
+import { addReceive } from "./verbs/receive.ts";
 import { addRelay } from "./verbs/relay.ts";
+import { addSend } from "./verbs/send.ts";
 import { addServe } from "./verbs/serve.ts";
 import { versionText } from "./version-text.ts";
 
@@ -42,7 +44,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 const VERBS = [
   ...["serve", "relay", "join", "peers"],
-  ...["key", "pipe", "expose", "forward", "ping"],
+  ...["key", "send", "receive", "pipe", "expose", "forward", "ping"],
   ...["decode", "conformance"],
 ];
 
@@ -60,6 +62,8 @@ function commandLine(): Command {
   addJoin(program);
   addPeers(program);
   addKey(program);
+  addSend(program);
+  addReceive(program);
   addPipe(program);
   addExpose(program);
   addForward(program);
