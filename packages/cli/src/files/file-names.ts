@@ -6,6 +6,7 @@ export const MAX_NAME_BYTES = 255;
 /** Folders on the way to a file, and the file. */
 export const MAX_PATH_NAMES = 64;
 const PART_SUFFIX = ".lekt-part";
+const PART = /\.lekt-part$/i;
 /** Hex digits of the checksum in the name of a part. */
 const PART_DIGITS = 16;
 
@@ -19,17 +20,18 @@ export function localPath(path: readonly string[]): readonly string[] | undefine
   const [first, ...others] = names;
   if (first === undefined || others.includes(undefined)) return undefined;
   // .ssh, .bashrc: what a folder holds for programs is not for others to add.
-  const visible = first.startsWith(".") ? shortened("_", first, "") : first;
-  return [visible, ...(others as string[])];
+  return [first.replace(/^\./, "_"), ...(others as string[])];
 }
 
-/** Why a name is refused, or the name to use. */
+/** @returns undefined where it is refused. */
 function localName(name: string): string | undefined {
-  if (name === "" || name === "." || name === "..") return undefined;
-  if (UNUSABLE.test(name) || Buffer.byteLength(name) > MAX_NAME_BYTES) return undefined;
-  const usable = name.replace(WINDOWS_FORBIDS, "_").replace(/[. ]$/, "_");
-  if (usable.toLowerCase().endsWith(PART_SUFFIX)) return shortened("", usable, "_");
-  return WINDOWS_DEVICE.test(usable) ? `_${usable}` : usable;
+  if (name === "" || name === "." || name === ".." || UNUSABLE.test(name)) return undefined;
+  const usable = name
+    .replace(WINDOWS_FORBIDS, "_")
+    .replace(/[. ]$/, "_")
+    .replace(WINDOWS_DEVICE, "_$&")
+    .replace(PART, "$&_");
+  return Buffer.byteLength(usable) <= MAX_NAME_BYTES ? usable : undefined;
 }
 
 /** Separators of any system, control characters, half surrogates. */
@@ -40,7 +42,7 @@ const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])
 
 /** Where a file waits until it is whole. The checksum in the name says what it is part of. */
 export function partName(name: string, sha256: string): string {
-  return shortened("", name, `.${sha256.slice(0, PART_DIGITS)}${PART_SUFFIX}`);
+  return shortened(name, `.${sha256.slice(0, PART_DIGITS)}${PART_SUFFIX}`);
 }
 
 /** "photo.jpg", then "photo (2).jpg", "photo (3).jpg" … */
@@ -50,14 +52,14 @@ export function numberedName(name: string, number: number): string {
   const isLong = Buffer.byteLength(suffix) > MAX_SUFFIX_BYTES;
   const extension = isLong ? "" : suffix;
   const stem = name.slice(0, name.length - extension.length);
-  return shortened("", stem, ` (${number})${extension}`);
+  return shortened(stem, ` (${number})${extension}`);
 }
 
 const MAX_SUFFIX_BYTES = 32;
 
-/** The name between both, cut so that all fits. */
-function shortened(before: string, name: string, after: string): string {
-  const room = MAX_NAME_BYTES - Buffer.byteLength(before) - Buffer.byteLength(after);
+/** Cut so that all fits. */
+function shortened(name: string, after: string): string {
+  const room = MAX_NAME_BYTES - Buffer.byteLength(after);
   let used = 0;
   let kept = "";
   for (const character of name) {
@@ -65,5 +67,5 @@ function shortened(before: string, name: string, after: string): string {
     if (used > room) break;
     kept += character;
   }
-  return before + kept + after;
+  return kept + after;
 }
