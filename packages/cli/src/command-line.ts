@@ -24,6 +24,7 @@ Examples:
   lekt join lekt://localhost/friends --name ada         be there, and see who else is
   lekt peers lekt://localhost/friends                   one look, without being seen
   lekt peers lekt://localhost/friends --wait 3          wait until three are there
+  lekt send photos "$URL" --to ada                      files and folders, to a peer that runs lekt receive
   lekt decode capture.hex                               read what went over the wire
   lekt conformance lekt://localhost                     what holds of a server, clause by clause`;
 

@@ -1,7 +1,13 @@
 import { join, posix, relative, win32 } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { localPath, MAX_NAME_BYTES, MAX_PATH_NAMES, numberedName, partName } from "../src/files/file-names.ts";
+import {
+  localPath,
+  MAX_NAME_BYTES,
+  MAX_PATH_NAMES,
+  numberedName,
+  partName,
+} from "../src/files/file-names.ts";
 
 /** Whatever could lead somewhere, in any mixture. */
 const hostileName = fc.oneof(
@@ -67,11 +73,20 @@ describe("localPath", () => {
 
   it.each([
     [["a.txt"], ["a.txt"]],
-    [["photos", ".git", "日本 1.jpg"], ["photos", ".git", "日本 1.jpg"]],
+    [
+      ["photos", ".git", "日本 1.jpg"],
+      ["photos", ".git", "日本 1.jpg"],
+    ],
     [["10:30 <new>?.png"], ["10_30 _new__.png"]],
     [["..."], ["_._"]],
-    [[".ssh", "authorized_keys"], ["_ssh", "authorized_keys"]],
-    [["a", "CON.txt"], ["a", "_CON.txt"]],
+    [
+      [".ssh", "authorized_keys"],
+      ["_ssh", "authorized_keys"],
+    ],
+    [
+      ["a", "CON.txt"],
+      ["a", "_CON.txt"],
+    ],
     [["com1"], ["_com1"]],
     [["con.lekt-part"], ["_con.lekt-part_"]],
     [["console.log"], ["console.log"]],
