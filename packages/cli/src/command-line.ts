@@ -12,7 +12,9 @@ import { addKey } from "./verbs/key.ts";
 import { addPeers } from "./verbs/peers.ts";
 import { addPing } from "./verbs/ping.ts";
 import { addPipe } from "./verbs/pipe.ts";
+import { addReceive } from "./verbs/receive.ts";
 import { addRelay } from "./verbs/relay.ts";
+import { addSend } from "./verbs/send.ts";
 import { addServe } from "./verbs/serve.ts";
 import { versionText } from "./version-text.ts";
 
@@ -23,6 +25,7 @@ Examples:
   lekt join lekt://localhost/friends --name ada         be there, and see who else is
   lekt peers lekt://localhost/friends                   one look, without being seen
   lekt peers lekt://localhost/friends --wait 3          wait until three are there
+  lekt send photos "$URL" --to ada                      files and folders, to a peer that runs lekt receive
   lekt decode capture.hex                               read what went over the wire
   lekt conformance lekt://localhost                     what holds of a server, clause by clause`;
 
@@ -43,7 +46,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 const VERBS = [
   ...["serve", "relay", "join", "peers"],
-  ...["key", "pipe", "expose", "forward", "ping", "doctor"],
+  ...["key", "send", "receive", "pipe", "expose", "forward", "ping", "doctor"],
   ...["decode", "conformance"],
 ];
 
@@ -61,6 +64,8 @@ function commandLine(): Command {
   addJoin(program);
   addPeers(program);
   addKey(program);
+  addSend(program);
+  addReceive(program);
   addPipe(program);
   addExpose(program);
   addForward(program);

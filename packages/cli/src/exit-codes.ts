@@ -101,6 +101,7 @@ export const OUTCOMES: Readonly<Record<LektErrorCode, Outcome>> = {
   LEKT_INPUT: { exitCode: EXIT.failed },
   LEKT_UNREACHABLE: { exitCode: EXIT.failed, hint: "lekt doctor tells what this network allows." },
   LEKT_PATH: { exitCode: EXIT.failed, hint: "Try again; lekt doctor tells what this network allows." },
+  LEKT_TRANSFER: { exitCode: EXIT.failed },
   LEKT_PEER_IDENTITY: {
     exitCode: EXIT.refused,
     hint: "Ask the peer over another way which identity it has, before you send it anything.",

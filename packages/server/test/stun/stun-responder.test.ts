@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import {
   decodeBindingResponse,
   decodeServerInfo,
@@ -44,6 +45,23 @@ async function toldServices(options: ServerOptions) {
   );
   const info = decodeServerInfo(words[0] ?? new Uint8Array(0));
   return { port, stunPorts: server.stunPorts, relay: info?.relay, stun: info?.stun };
+}
+
+/** A UDP socket on a number that is free for TCP. */
+async function udpWhereTcpIsFree(): Promise<Socket> {
+  for (;;) {
+    const tcp = createTcpServer().listen(0, "127.0.0.1");
+    await once(tcp, "listening");
+    const { port } = tcp.address() as AddressInfo;
+    const udp = createSocket("udp4");
+    const isBound = await new Promise<boolean>((resolve) => {
+      udp.once("error", () => resolve(false));
+      udp.bind(port, "127.0.0.1", () => resolve(true));
+    });
+    tcp.close();
+    await once(tcp, "close");
+    if (isBound) return udp;
+  }
 }
 
 describe("a server", () => {
@@ -116,9 +134,7 @@ describe("a server", () => {
   });
 
   test("does not listen where UDP on its number is another's, and may try again", async () => {
-    const taken = createSocket("udp4");
-    taken.bind(0, "127.0.0.1");
-    await once(taken, "listening");
+    const taken = await udpWhereTcpIsFree();
     const { port } = taken.address();
     const server = createServer({ host: "127.0.0.1", port });
     onTestFinished(() => server.close());
