@@ -37,7 +37,7 @@ export async function benchConnect(args: readonly string[]): Promise<boolean> {
 
 async function allFirstBytes(options: ConnectOptions, line: ProgressLine): Promise<FirstByteResult[]> {
   const { quick, repeats, roundTripsMs, loopback } = options;
-  const wanted = PATH_KINDS.filter(({ isSlow }) => !(quick && isSlow));
+  const wanted = PATH_KINDS.filter(({ isQuick }) => isQuick || !quick);
   const obstacle = loopback ? "not wanted" : namespaceObstacle();
   const results: FirstByteResult[] = [];
   const measure = async (place: Place, kinds: readonly PathKind[]) => {

@@ -26,7 +26,7 @@ export async function measureFirstBytes(
   for (let turn = 0; turn <= plan.repeats; turn++) {
     // Each once beforehand, as what runs for the first time is compiled meanwhile.
     const isWarmUp = turn === 0;
-    for (const kind of plan.kinds.filter(({ isSlow }) => !(isWarmUp && isSlow))) {
+    for (const kind of plan.kinds) {
       const path = kind.title;
       plan.progress(`${path}: ${isWarmUp ? "warming up" : `${turn} of ${plan.repeats}`}`);
       const outcome = await firstByteBy(kind, place, `${path} ${turn}`).then(
