@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { delayObstacle, layDelayLine } from "./delay-line.ts";
 import { Namespaces, namespaceObstacle } from "./namespaces.ts";
 import { routerRules } from "./router-rules.ts";
 import { hostName, INTERNET, SERVER_ADDRESSES, type Site, topologyOf } from "./topology.ts";
@@ -9,8 +10,13 @@ import { startUpnpGateway } from "./upnp-gateway.ts";
 export interface Host {
   /** As the machine itself sees it. */
   readonly address: string;
-  /** Starts a TypeScript file of this folder, with a channel for messages. */
+  /** Starts a TypeScript file of this folder, or of any as a URL, with a channel for messages. */
   fork(file: string, ...args: string[]): ChildProcess;
+}
+
+export interface NatLabOptions {
+  /** Of each site's line to the internet, in each direction. Default: none. */
+  readonly lineDelayMs?: number;
 }
 
 /** Homes behind routers of all kinds and an internet between them, made of network namespaces. Needs root. */
@@ -27,16 +33,22 @@ export class NatLab {
   }
 
   /** @throws Error that says what is missing, where namespaces cannot be made. */
-  static async build(sites: Readonly<Record<string, Site>>): Promise<NatLab> {
-    const obstacle = namespaceObstacle();
+  static async build(
+    sites: Readonly<Record<string, Site>>,
+    { lineDelayMs = 0 }: NatLabOptions = {},
+  ): Promise<NatLab> {
+    const obstacle = namespaceObstacle() ?? (lineDelayMs > 0 ? delayObstacle() : undefined);
     if (obstacle !== undefined) throw new Error(`There can be no NAT laboratory here: ${obstacle}.`);
     const { nodes, cables, addresses } = topologyOf(sites);
     const namespaces = await Namespaces.create(nodes.map(({ name }) => name));
     const lab = new NatLab(namespaces, addresses);
     try {
       const end = (node: string, port: string) => `netns ${namespaces.fullName(node)} name ${port}`;
+      const isLine = ([, , into]: (typeof cables)[number]) => lineDelayMs > 0 && into === INTERNET;
+      await Promise.all(cables.filter(isLine).map((line) => layDelayLine(namespaces, line, lineDelayMs)));
+      const plain = cables.filter((cable) => !isLine(cable));
       await namespaces.ip(
-        cables.map(([a, portA, b, portB]) => `link add ${end(a, portA)} type veth peer ${end(b, portB)}`),
+        plain.map(([a, portA, b, portB]) => `link add ${end(a, portA)} type veth peer ${end(b, portB)}`),
       );
       await Promise.all(
         nodes.map(async ({ name, commands, router }) => {
