@@ -124,15 +124,7 @@ describe("strangers", () => {
     expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
     const refused = await eve.run(["ping", url, "ada", "--count", "1", "--json"]);
     expect(refused.code).toBe(5);
-    expect(
-      refused.stderr
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as Json),
-    ).toMatchObject([
-      { note: expect.stringContaining("it is remembered") },
-      { error: { code: "LEKT_PEER_REFUSED" } },
-    ]);
+    expect(errorOf(refused)).toMatchObject({ code: "LEKT_PEER_REFUSED" });
     ada.start([
       "ping",
       url,
@@ -166,6 +158,19 @@ describe("strangers", () => {
     expect(refused.code).toBe(5);
     expect(refused.stderr).toContain("ada is another one than before");
     expect((await bob.run(["ping", url, "ada", "--count", "1", "--allow", short])).code).toBe(0);
+  });
+
+  it("who have a name and not the key leave it to who has both", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, bob, eve] = [new User(), new User(), new User()];
+    const first = eve.start(["ping", server.url, "--name", "ada", "--allow", "anyone"]);
+    const betrayed = await bob.run(["ping", url, "ada", "--count", "1", "--json"]);
+    expect(errorOf(betrayed)).toMatchObject({ code: "LEKT_NETWORK_KEY" });
+    await first.end("SIGTERM");
+    ada.start(["ping", url, "--name", "ada"]);
+    const found = await bob.run(["ping", url, "ada", "--count", "1"]);
+    expect(found).toMatchObject({ code: 0, stderr: expect.stringContaining("it is remembered") });
   });
 
   it("of one name are listed by their identities", async () => {

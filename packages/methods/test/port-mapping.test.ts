@@ -109,6 +109,29 @@ describe("a port that is kept mapped", () => {
     expect(await changes.next()).toEqual({ address: "203.0.113.22", port: 7000 });
   });
 
+  test.each([
+    { address: "", port: 4000 },
+    { address: "router.example", port: 4000 },
+    { address: "203.0.113.21", port: 0 },
+    { address: "203.0.113.21", port: 65_536 },
+    { address: "203.0.113.21", port: Number.NaN },
+  ])("is not there where a gateway says $address, $port; another one may map it", async (mapped) => {
+    const broken = new ScriptedGateway();
+    broken.mapped = mapped;
+    const { changes } = kept(broken, new ScriptedGateway());
+    expect(await changes.next()).toEqual({ address: "203.0.113.21", port: 4000 });
+  });
+
+  test("for more time than a timer takes is not renewed at once", async () => {
+    const gateway = new ScriptedGateway();
+    gateway.lifetimeMs = 2 ** 32 * 1_000;
+    const { changes, mapping } = kept(gateway);
+    await changes.next();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await mapping.close();
+    expect(gateway.requests.size).toBe(1);
+  });
+
   test("that nobody maps is told as nothing, and nothing is left to end", async () => {
     const gateway = new ScriptedGateway();
     gateway.mapped = new Error("no");

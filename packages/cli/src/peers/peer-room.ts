@@ -16,11 +16,11 @@ import { udp } from "@lekt/methods/udp";
 import { equalBytes, identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
-import { jsonLine } from "../json-line.ts";
 import { KnownPeers } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
 import { onStopSignal } from "../stop-signals.ts";
 import { findPeer } from "./find-peer.ts";
+import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
 import { PeerGate } from "./peer-gate.ts";
 import { answerPings } from "./ping-label.ts";
@@ -46,7 +46,7 @@ export class PeerRoom implements AsyncDisposable {
   readonly identity: LektIdentity;
   readonly gate: PeerGate;
   /** A line for the user on stderr, beside what the command writes. */
-  readonly note: (text: string) => void;
+  readonly note: Note;
   /** Fired by SIGINT and SIGTERM. */
   readonly stopped: AbortSignal;
   readonly #network: string;
@@ -59,9 +59,7 @@ export class PeerRoom implements AsyncDisposable {
     this.identity = identity;
     this.gate = gate;
     this.stopped = stopped;
-    this.note = (text) => {
-      process.stderr.write(parts.json ? jsonLine({ note: text }) : `lekt: ${safeText(text)}\n`);
-    };
+    this.note = noter(parts.json);
     this.#network = parts.network;
     this.#known = new KnownPeers(parts.folder);
     this.#timeoutMs = parts.timeoutMs;
@@ -114,8 +112,11 @@ export class PeerRoom implements AsyncDisposable {
   /** Connects to the peer with this name or identity, as soon as it is there. @throws LektError */
   async connect(wanted: string, options: ConnectOptions = {}): Promise<PeerStream> {
     const peer = await findPeer(this.room, wanted, this.#timeoutMs, this.stopped);
-    this.acquaint(peer);
-    return this.room.connect(peer, { signal: this.stopped, ...options });
+    this.#throwIfAnother(peer);
+    const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
+    // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
+    this.#remember(peer);
+    return stream;
   }
 
   /** Hands on connections of those who are let in; others are refused. */
@@ -123,19 +124,16 @@ export class PeerRoom implements AsyncDisposable {
     return this.room.onConnection(
       label,
       (stream, peer) => {
-        if (peer) this.#noteName(peer);
+        if (peer) this.#greet(peer);
         handler(stream, peer);
       },
       { accept: ({ identity }) => this.gate.admits(identity) },
     );
   }
 
-  /**
-   * Remembers at first use who has a name, and says so.
-   * @throws LektError `LEKT_PEER_IDENTITY` where another one had it, and nothing else vouches for this one
-   */
-  acquaint(peer: Peer): void {
-    const before = this.#noteName(peer);
+  /** @throws LektError `LEKT_PEER_IDENTITY` where another one had the name, and nothing else vouches for this one */
+  #throwIfAnother(peer: Peer): void {
+    const before = this.#noteChange(peer);
     if (before === undefined || (peer.identity && this.gate.names(peer.identity))) return;
     throw new LektError(
       "LEKT_PEER_IDENTITY",
@@ -144,19 +142,32 @@ export class PeerRoom implements AsyncDisposable {
     );
   }
 
-  /** @returns the identity that the name had before, where it is another one. */
-  #noteName({ name, identity }: Peer): string | undefined {
+  /** A peer that has proven its identity, and was let in, although its name may have been another one's. */
+  #greet(peer: Peer): void {
+    const before = this.#noteChange(peer);
+    if (before === undefined || (peer.identity && this.gate.names(peer.identity))) this.#remember(peer);
+  }
+
+  /** @returns the identity that the name had before, where it is another one: that is told. */
+  #noteChange({ name, identity }: Peer): string | undefined {
     if (name === undefined || !identity) return undefined;
     const acquaintance = this.#known.acquaintance(this.#network, name, identity);
-    const text = identityText(identity);
-    if (acquaintance.type === "changed") {
-      const before = identityText(acquaintance.before);
-      this.note(`${name} has another identity than before: ${text}, and not ${before}.`);
-      if (!this.gate.names(identity)) return before;
-    }
-    if (acquaintance.type === "new") this.note(`${name} has the identity ${text}; it is remembered.`);
-    if (acquaintance.type !== "known") this.#known.remember(this.#network, name, identity);
-    return undefined;
+    if (acquaintance.type !== "changed") return undefined;
+    const before = identityText(acquaintance.before);
+    this.note(`${name} has another identity than before: ${identityText(identity)}, and not ${before}.`);
+    return before;
+  }
+
+  /** That this identity has the name, as it proved the one, and nobody else in the roster claims to be it. */
+  #remember({ name, identity }: Peer): void {
+    if (name === undefined || !identity) return;
+    const isDoubtful = this.room.peers.some(
+      (other) => other.identity && equalBytes(other.identity, identity) && other.name !== name,
+    );
+    const { type } = this.#known.acquaintance(this.#network, name, identity);
+    if (isDoubtful || type === "known") return;
+    if (type === "new") this.note(`${name} has the identity ${identityText(identity)}; it is remembered.`);
+    this.#known.remember(this.#network, name, identity);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,8 +11,9 @@ import { TransferReport } from "../files/transfer-report.ts";
 import { wholeNumber } from "../flag-values.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
+import { type Note, noter } from "../peers/notes.ts";
 import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
-import { note, PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
 import { throwIfIncomplete } from "./send.ts";
 
 type ReceiveFlags = PeerFlags & {
@@ -93,12 +94,14 @@ class Reception {
   readonly #folder: DropFolder;
   readonly #limits: ReceiveLimits;
   readonly #json: boolean;
+  readonly #note: Note;
   readonly #once: boolean;
   readonly #open = new Map<PeerStream, Promise<Outcome>>();
 
   constructor(folder: DropFolder, { json, once, maxBytes, maxFiles }: ReceiveFlags) {
     this.#folder = folder;
     this.#json = json === true;
+    this.#note = noter(this.#json);
     this.#once = once === true;
     this.#limits = {
       ...RECEIVE_LIMITS,
@@ -109,7 +112,7 @@ class Reception {
 
   async take(stream: PeerStream, peer: string): Promise<Outcome> {
     if (this.#open.size >= MAX_TRANSFERS) {
-      note(`${peer}: refused, as ${MAX_TRANSFERS} transfers are under way.`);
+      this.#note(`${peer}: refused, as ${MAX_TRANSFERS} transfers are under way.`);
       stream.destroy();
       return new LektError("LEKT_TRANSFER", `More than ${MAX_TRANSFERS} transfers at once.`);
     }
@@ -145,7 +148,7 @@ class Reception {
       report.clear();
       await this.#event({ event: "broken", peer, code: error.code, reason: error.message });
       // With --once this is how the command ends.
-      if (!this.#json && !this.#once) note(`${peer}: ${error.message} What came of a file is kept.`);
+      if (!this.#json && !this.#once) this.#note(`${peer}: ${error.message} What came of a file is kept.`);
       return error;
     } finally {
       stream.destroy();

@@ -8,8 +8,9 @@ import type { ReceivedEvent, TransferResult } from "../files/transfer-event.ts";
 import { TransferReport } from "../files/transfer-report.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
+import { noter } from "../peers/notes.ts";
 import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
-import { note, PeerRoom, pathText } from "../peers/peer-room.ts";
+import { PeerRoom, pathText } from "../peers/peer-room.ts";
 
 type SendFlags = PeerFlags & { readonly to: string };
 
@@ -38,6 +39,7 @@ export function addSend(program: Command): void {
 }
 
 async function send(filesAndUrl: readonly string[], flags: SendFlags): Promise<void> {
+  const note = noter(flags.json === true);
   const sources = filesAndUrl.slice(0, -1);
   const url = filesAndUrl.at(-1) as string;
   if (sources.length === 0) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PortMappingReport } from "@lekt/protocol";
+import { type PortMappingReport, scopedAddress } from "@lekt/protocol";
 import { type Gateway, type MappedPort, type Mapping, MappingRefused, type Transport } from "./gateway.ts";
 import { natPmpGateways } from "./nat-pmp.ts";
 import { upnpGateways } from "./upnp.ts";
@@ -19,6 +19,8 @@ export interface PortMappingOptions {
 const SEARCH_AGAIN_MS = 300_000;
 /** For gateways that grant next to no time. */
 const MIN_RENEWAL_MS = 500;
+/** For those that grant decades: longer times are none for a timer. */
+const MAX_RENEWAL_MS = 86_400_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 const REMOVAL_TIMEOUT_MS = 2_000;
 
@@ -68,7 +70,7 @@ export class PortMapping {
       const mapping = (await this.#renew()) ?? (await this.#search());
       this.#keep(mapping);
       this.#onSearched();
-      const waitMs = mapping ? Math.max(MIN_RENEWAL_MS, mapping.lifetimeMs / 2) : SEARCH_AGAIN_MS;
+      const waitMs = mapping ? renewalMs(mapping) : SEARCH_AGAIN_MS;
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
     }
   }
@@ -98,10 +100,11 @@ export class PortMapping {
     const { transport, port } = this.#options;
     const wantedPort = this.#mapping?.port ?? port;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-    return gateway.map({ transport, port, wantedPort }, signal).catch((error: unknown) => {
+    const mapping = await gateway.map({ transport, port, wantedPort }, signal).catch((error: unknown) => {
       if (error instanceof MappingRefused) this.#refusal = gateway.protocol;
       return undefined;
     });
+    return mapping && isMappedPort(mapping) ? mapping : undefined;
   }
 
   #keep(mapping: Mapping | undefined): void {
@@ -113,6 +116,15 @@ export class PortMapping {
     if (before?.port !== mapping?.port || before?.address !== mapping?.address)
       this.#options.onChange(mapping && { address: mapping.address, port: mapping.port });
   }
+}
+
+function renewalMs({ lifetimeMs }: Mapping): number {
+  return Math.min(MAX_RENEWAL_MS, Math.max(MIN_RENEWAL_MS, lifetimeMs / 2));
+}
+
+/** Gateways say that they have mapped a port also where they have no outer address. */
+function isMappedPort({ address, port }: MappedPort): boolean {
+  return !!scopedAddress(address) && Number.isInteger(port) && port >= 1 && port <= 65_535;
 }
 
 async function* systemGateways(signal: AbortSignal): AsyncGenerator<Gateway> {

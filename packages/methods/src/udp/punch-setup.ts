@@ -47,10 +47,11 @@ export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPu
       ownLocalAddress: network.facts?.localAddress,
     });
   const { allowed: targets, refused } = judge(theirs.candidates);
-  const packetsTo = ({ reach }: Target) => {
+  const packetsTo = ({ reach, address }: Target) => {
     if (reach !== "other") return MAX_PACKETS_TO_PEER;
     // The first round has sent all that the whole attempt may send there.
-    return own.round === 0 ? MAX_PACKETS_TO_OTHER_ADDRESS : 0;
+    if (own.round > 0) return 0;
+    return network.strangerPackets.take(address, MAX_PACKETS_TO_OTHER_ADDRESS, performance.now());
   };
   const answered: UdpCandidate[] = [...targets];
   const answersTo = (from: Endpoint) => {

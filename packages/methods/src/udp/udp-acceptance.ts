@@ -45,11 +45,14 @@ export class UdpAcceptance {
     this.#run?.stop();
   }
 
-  /** The dialing side has heard no answer. @returns whether the offer is the one of this round. */
-  repeat(offer: UdpDescription): boolean {
-    if (offer.secret !== this.#offer.secret) return false;
-    if (this.#answer) this.#signalAnswer(this.#answer);
-    return true;
+  /**
+   * Another offer of the attempt. Of this round, the dialing side has heard no answer; a round that was is not
+   * begun again, since all of an attempt may send only so much to some addresses (spec 9.5.4).
+   * @returns whether it is for a later round.
+   */
+  isFollowedBy(offer: UdpDescription): boolean {
+    if (offer.secret === this.#offer.secret && this.#answer) this.#signalAnswer(this.#answer);
+    return offer.round > this.#offer.round;
   }
 
   /** Resolves when nothing of the round is left but the stream. */
@@ -79,14 +82,14 @@ export class UdpAcceptance {
       own,
       theirs,
     });
-    const isSearch = options.manySockets === "here";
-    if (isSearch && !this.#network.beginSearch()) return this.#refuse("too many searches for a port at once");
+    const search = this.#network.searches.begin(options);
+    if (!search) return this.#refuse("too many searches for a port at once");
     // Also where there is no hope: by it the dialing side comes to the same result, as a rule, and to the reason.
     this.#answer = own;
     this.#signalAnswer(own);
     try {
       if ("impossible" in plan) return this.#refuse(plan.impossible);
-      this.#run = new PunchRun(this.#network.udx, socket, options);
+      this.#run = new PunchRun(this.#network.udx, socket, search.options);
       const hole = await this.#run.hole;
       if (hole && !this.#isStopped) {
         const by = { identity: this.#peer.identity, attempt: this.#attempt };
@@ -94,7 +97,7 @@ export class UdpAcceptance {
         this.#isOpen = true;
       }
     } finally {
-      if (isSearch) this.#network.endSearch();
+      search.end();
     }
   }
 

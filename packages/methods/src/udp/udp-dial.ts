@@ -106,16 +106,16 @@ export class UdpDial {
     for (const { candidate, reason } of refused)
       this.#attempt.note(`not tried: ${endpointText(candidate.address, candidate.port)}: ${reason}`);
     if ("impossible" in plan) throw noPath(plan.impossible);
-    const isSearch = options.manySockets === "here";
-    if (isSearch && !this.#network.beginSearch()) throw noPath("too many searches for a port at once");
-    const run = new PunchRun(this.#network.udx, socket, options);
+    const search = this.#network.searches.begin(options);
+    if (!search) throw noPath("too many searches for a port at once");
+    const run = new PunchRun(this.#network.udx, socket, search.options);
     try {
       const hole = await this.#unlessEnded(run.hole);
       if (!hole) return run.hasHeard;
       if (run.usesManySockets) this.#attempt.note("found by the many-socket method");
       return this.#network.openPath(hole, own, theirs);
     } finally {
-      if (isSearch) this.#network.endSearch();
+      search.end();
       run.stop();
     }
   }

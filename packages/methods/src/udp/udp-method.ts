@@ -112,7 +112,7 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     if (!offer || from.address === undefined) return;
     const key = acceptanceKey(from, attempt);
     const before = this.#acceptances.get(key);
-    if (before?.repeat(offer)) return;
+    if (before && !before.isFollowedBy(offer)) return;
     // A later round takes the place of the one before.
     before?.stop();
     this.#acceptances.delete(key);

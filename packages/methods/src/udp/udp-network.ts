@@ -14,7 +14,9 @@ import { ownAddresses } from "../network/own-addresses.ts";
 import { PortMapping } from "../port-mapping/port-mapping.ts";
 import { ownCandidates } from "./candidates.ts";
 import type { NatObservation } from "./nat-observer.ts";
+import { PortSearches } from "./port-searches.ts";
 import type { PunchedHole } from "./punch-run.ts";
+import { StrangerPackets } from "./stranger-packets.ts";
 import { resolveStunServers } from "./stun-servers.ts";
 import { SECRET_BYTES, type UdpDescription } from "./udp-signal.ts";
 import { UdpSocket } from "./udp-socket.ts";
@@ -22,8 +24,6 @@ import { UdxDuplex } from "./udx-duplex.ts";
 
 /** Translators keep an unused mapping for 30 s and more. */
 const OBSERVATION_FRESH_MS = 15_000;
-/** Of 256 sockets each. */
-const MAX_SEARCHES = 2;
 
 export interface UdpNetworkOptions {
   /** Default: true. */
@@ -34,6 +34,8 @@ export interface UdpNetworkOptions {
 export class UdpNetwork {
   readonly udx = new UDX();
   readonly cookieKey = randomBytes(32);
+  readonly searches = new PortSearches();
+  readonly strangerPackets = new StrangerPackets();
   readonly #options: UdpNetworkOptions;
   /** Carries all streams but those from later rounds and of the many-socket method. */
   readonly #main: UdpSocket;
@@ -45,7 +47,6 @@ export class UdpNetwork {
   #facts: NetworkFacts | undefined;
   #mapping: PortMapping | undefined;
   #mappedPort: number | undefined;
-  #searches = 0;
 
   constructor(options: UdpNetworkOptions) {
     this.#options = options;
@@ -83,17 +84,6 @@ export class UdpNetwork {
     if (socket === this.#main) return;
     this.#observations.delete(socket);
     void socket.close();
-  }
-
-  /** Whether one more may open hundreds of sockets; then to be ended by `endSearch`. */
-  beginSearch(): boolean {
-    if (this.#searches >= MAX_SEARCHES) return false;
-    this.#searches++;
-    return true;
-  }
-
-  endSearch(): void {
-    this.#searches--;
   }
 
   async describe(socket: UdpSocket, round: number): Promise<UdpDescription> {

@@ -5,12 +5,14 @@ import { text } from "node:stream/consumers";
 import {
   decodeUdp,
   type Endpoint,
+  MAX_PACKETS_TO_OTHER_ADDRESS,
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
 } from "@lekt/protocol";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
+import { UdpSocket } from "../../src/udp/udp-socket.ts";
 import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
 import { StunResponder } from "./stun-responder.ts";
 
@@ -283,6 +285,35 @@ describe("the method udp", () => {
     while (++peers * MAX_ACCEPTING_OF_A_PEER <= MAX_ACCEPTING)
       expect(await offers(peers, MAX_ACCEPTING_OF_A_PEER)).toBe(0);
     expect(await offers(peers, 1)).toBe(1);
+  });
+
+  it("sends no more than five packets to a strange address in an attempt, however often it is offered", async () => {
+    const sent = vi.spyOn(UdpSocket.prototype, "send").mockImplementation(() => {});
+    closing.push(() => sent.mockRestore());
+    const stranger = "203.0.113.66";
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6" });
+    const from = { identity: IDENTITY_A, address: "203.0.113.5", payload: undefined };
+    const offer = (number: number): PeerSignal => ({
+      v: 1,
+      type: "offer",
+      attempt: "00112233aabbccdd",
+      method: "udp",
+      round: 0,
+      secret: number.toString(16).padStart(32, "0"),
+      stream: 1 + number,
+      nat: "independent",
+      candidates: [{ kind: "reflexive", address: stranger, port: 1_024 + number }],
+    });
+    b.method.received(from, offer(0));
+    await b.host.signals.next();
+    for (let i = 1; i < 20; i++) b.method.received(from, offer(i));
+    // An attempt of another number is answered when those before have been looked at.
+    b.method.received(from, { ...offer(0), attempt: "ff".repeat(8), candidates: [] });
+    expect((await b.host.signals.next()).message).toMatchObject({ attempt: "ff".repeat(8) });
+    const packets = sent.mock.calls.filter(([to]) => to.address === stranger);
+    expect(packets.length).toBeGreaterThan(0);
+    expect(packets.length).toBeLessThanOrEqual(MAX_PACKETS_TO_OTHER_ADDRESS);
+    expect(new Set(packets.map(([to]) => to.port)).size).toBe(1);
   });
 
   it("leaves streams alone when it is closed, and dials no more", async () => {
