@@ -13,7 +13,7 @@ import {
 import { relay } from "@lekt/methods/relay";
 import { tcp } from "@lekt/methods/tcp";
 import { udp } from "@lekt/methods/udp";
-import { equalBytes, identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
+import { equalBytes, identityText, LektError, parseLektUrl, withoutFragment } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
 import { KnownPeers } from "../known-peers.ts";
