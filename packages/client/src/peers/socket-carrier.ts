@@ -17,7 +17,10 @@ export class SocketCarrier extends Duplex {
     });
     socket.once("end", () => this.push(null));
     socket.on("error", (error) => this.destroy(error));
-    socket.once("close", () => this.destroy());
+    // One that has ended in order may still be read: what came last waits here.
+    socket.once("close", () => {
+      if (!socket.readableEnded) this.destroy();
+    });
   }
 
   override _read(): void {
