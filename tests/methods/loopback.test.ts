@@ -3,4 +3,5 @@ import { testMethod } from "@lekt/testkit/method-suite";
 import { loopbackSuite } from "./loopback-suite.ts";
 
 // The smallest method that is one: what fails here is a fault of the rooms, or of the suite.
-testMethod(loopbackSuite("loop", () => new LoopbackMethod({ name: "loop", index: 40, agreed: true })));
+const loop = () => new LoopbackMethod({ name: "loop", index: 40, agreed: true });
+testMethod({ ...loopbackSuite("loop", loop), bulkBytes: 10_000_000 });

@@ -19,9 +19,9 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: "fine",
   1: "failed at work: broken input, connection lost for good",
   2: "wrong usage: a command, a flag, an environment variable or a URL",
-  3: "waited in vain (peers --wait)",
+  3: "waited in vain: peers --wait, a peer that did not come",
   4: "no server, or no connection to it",
-  5: "refused by the server",
+  5: "refused by the server or a peer",
   6: "no LEKT server there, or one of another version",
   7: "cannot listen",
 };

@@ -7,10 +7,10 @@ const FILE = "identity.pem";
 
 /**
  * The identity by which peers know this user again. It is made at the first call, and kept.
+ * @param path of its file; by default in the folder of the user's configuration
  * @throws LektError `LEKT_OPTION` where the file is damaged, or not private
  */
-export async function ownIdentity(folder: string): Promise<LektIdentity> {
-  const path = join(folder, FILE);
+export async function ownIdentity(folder: string, path = join(folder, FILE)): Promise<LektIdentity> {
   const kept = identityIn(path);
   if (kept) return kept;
   const identity = await createIdentity();

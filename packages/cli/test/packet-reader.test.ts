@@ -34,7 +34,9 @@ function decode(hex: string, kind: StreamKind): LocatedPacket[] {
 }
 
 const WELL_FORMED = ["handshake", "setup", "updates", "reject", "signals"].flatMap(vectors);
-const MALFORMED = ["malformed-client", "malformed-server", "malformed-signals"].flatMap(vectors);
+const MALFORMED = ["malformed-client", "malformed-server", "malformed-signals", "malformed-circuits"].flatMap(
+  vectors,
+);
 
 /** What one side's bytes alone do not show: whether setup was over, what was asked, and an operator's limits. */
 const NOT_SEEN_FROM_ONE_SIDE =

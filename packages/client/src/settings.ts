@@ -60,7 +60,8 @@ export function settingsOf(url: string, options: JoinOptions): Settings {
     maxQueuedEvents: number("maxQueuedEvents", 1),
     backoffBaseMs: number("backoffBaseMs", 0),
     backoffCapMs: number("backoffCapMs", 0),
-    dial: options.dial ?? tcpDial(),
+    // Methods may dial peers from the port of the connection to the server (spec 9.6).
+    dial: options.dial ?? tcpDial({ sharedPort: (options.methods ?? []).length > 0 }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { AnnouncedCopy } from "./announced-members.ts";
 import { concatBytes, equalBytes } from "./bytes.ts";
 import { HISTORY_MS } from "./limits.ts";
 import { METHOD } from "./method-list.ts";
@@ -68,15 +69,15 @@ export class Edition {
 
   /**
    * Everybody who has been announced; cached.
-   * @param collect adds them to a new one.
+   * @param announced gives them for a new one.
    */
-  snapshot(collect: (snapshot: RosterSnapshot) => void, unixSeconds: number): RosterSnapshot {
+  snapshot(announced: () => AnnouncedCopy, unixSeconds: number): RosterSnapshot {
     const cached = this.#snapshot;
     if (cached && this.#isFresh(cached, unixSeconds)) return cached;
     const { withSessions, log } = this;
     const allocate = this.#allocate;
-    this.#snapshot = new RosterSnapshot({ withSessions, position: log.end, unixSeconds, allocate });
-    collect(this.#snapshot);
+    const options = { withSessions, position: log.end, unixSeconds, allocate };
+    this.#snapshot = new RosterSnapshot(announced(), options);
     return this.#snapshot;
   }
 

@@ -3,6 +3,8 @@ import { METHOD } from "./method-list.ts";
 import { METHOD_HEAD_BYTES } from "./packets/client-object.ts";
 
 export const SESSION_BYTES = 8;
+/** By so much an object is longer with its session in it. */
+export const SESSION_METHOD_BYTES = METHOD_HEAD_BYTES + SESSION_BYTES;
 
 /** A client that is in a roster. */
 export class RosterMember {
@@ -15,6 +17,8 @@ export class RosterMember {
   nextAtAddress: RosterMember | undefined;
   /** Whether it stands in the log or in a snapshot. */
   announced = false;
+  /** Its place among those who are announced; their list's own. */
+  place = 0;
   present = false;
 
   constructor(ip: number, object: Uint8Array, session: Uint8Array) {
@@ -30,11 +34,6 @@ export class RosterMember {
 
   encoded(withSession: boolean): Uint8Array {
     return withSession ? this.withSession(this.#object) : this.#object;
-  }
-
-  /** How long `encoded` is. */
-  encodedBytes(withSession: boolean): number {
-    return this.#object.length + (withSession ? METHOD_HEAD_BYTES + SESSION_BYTES : 0);
   }
 
   /** An object that is or was this member's, with its session in it. */
@@ -56,12 +55,12 @@ function insertSession(object: Uint8Array, session: Uint8Array): Uint8Array {
   let at = 8;
   while (at < object.length && readU32(object, at) < METHOD.session)
     at += METHOD_HEAD_BYTES + readU32(object, at + 4);
-  const bytes = new Uint8Array(object.length + METHOD_HEAD_BYTES + SESSION_BYTES);
+  const bytes = new Uint8Array(object.length + SESSION_METHOD_BYTES);
   bytes.set(object.subarray(0, at));
   writeU32(bytes, at, METHOD.session);
   writeU32(bytes, at + 4, SESSION_BYTES);
   bytes.set(session, at + METHOD_HEAD_BYTES);
-  bytes.set(object.subarray(at), at + METHOD_HEAD_BYTES + SESSION_BYTES);
+  bytes.set(object.subarray(at), at + SESSION_METHOD_BYTES);
   writeU32(bytes, 0, bytes.length - 4);
   return bytes;
 }

@@ -1,5 +1,6 @@
+import type { AnnouncedCopy } from "./announced-members.ts";
 import { encodeUpdate } from "./packets/update.ts";
-import type { RosterMember } from "./roster-member.ts";
+import { type RosterMember, SESSION_METHOD_BYTES } from "./roster-member.ts";
 
 export interface RosterSnapshotOptions {
   readonly withSessions: boolean;
@@ -19,40 +20,33 @@ export class RosterSnapshot {
   readonly unixSeconds: number;
   readonly #options: RosterSnapshotOptions;
   readonly #pages: Uint8Array[] = [];
-  #members: RosterMember[] = [];
+  /** How many it lists. */
+  readonly clients: number;
+  /** Of its client objects. */
+  readonly bytes: number;
+  #members: readonly RosterMember[];
   /** What the members published at that moment. */
-  #objects: Uint8Array[] = [];
-  #next = 0;
-  #clients = 0;
-  #bytes = 0;
+  #objects: readonly Uint8Array[];
+  #encodedClients = 0;
 
-  constructor(options: RosterSnapshotOptions) {
+  constructor({ members, objects, objectBytes }: AnnouncedCopy, options: RosterSnapshotOptions) {
+    this.#members = members;
+    this.#objects = objects;
     this.#options = options;
     this.position = options.position;
     this.unixSeconds = options.unixSeconds;
+    this.clients = members.length;
+    this.bytes = objectBytes + (options.withSessions ? members.length * SESSION_METHOD_BYTES : 0);
   }
 
-  /** Only before the first page is read. */
-  add(member: RosterMember): void {
-    this.#members.push(member);
-    this.#objects.push(member.object);
-    this.#clients++;
-    this.#bytes += member.encodedBytes(this.#options.withSessions);
-  }
-
-  /** How many it lists. */
-  get clients(): number {
-    return this.#clients;
-  }
-
-  /** Of its client objects. */
-  get bytes(): number {
-    return this.#bytes;
+  /** How many of them stand in pages. */
+  get encodedClients(): number {
+    return this.#encodedClients;
   }
 
   /** @returns undefined behind the last page. */
   page(index: number): Uint8Array | undefined {
-    while (index >= this.#pages.length && this.#next < this.#members.length) this.#encodePage();
+    while (index >= this.#pages.length && this.#encodedClients < this.clients) this.#encodePage();
     return this.#pages[index];
   }
 
@@ -62,11 +56,11 @@ export class RosterSnapshot {
       const object = this.#objects[index] as Uint8Array;
       return withSessions ? (this.#members[index] as RosterMember).withSession(object) : object;
     };
-    this.#next = encodeUpdate(
+    this.#encodedClients = encodeUpdate(
       "added",
       entry,
-      this.#next,
-      this.#members.length,
+      this.#encodedClients,
+      this.clients,
       BigInt(unixSeconds),
       (bytes) => {
         const page = allocate(bytes);
@@ -74,10 +68,9 @@ export class RosterSnapshot {
         return page;
       },
     );
-    if (this.#next < this.#members.length) return;
+    if (this.#encodedClients < this.clients) return;
     // From now on the pages are all there is.
     this.#members = [];
     this.#objects = [];
-    this.#next = 0;
   }
 }

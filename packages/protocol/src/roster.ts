@@ -1,3 +1,4 @@
+import { AnnouncedMembers } from "./announced-members.ts";
 import { Edition, type EditionOptions } from "./edition.ts";
 import { ipv4Bytes } from "./ip.ts";
 import {
@@ -32,8 +33,11 @@ export class Roster {
   /** A shared address with more clients waits no longer, so nobody counts further. */
   readonly #mostCounted: number;
   readonly #byAddress = new Map<number, RosterMember>();
+  readonly #announced = new AnnouncedMembers();
   #size = 0;
   #lastTickMs = Number.NEGATIVE_INFINITY;
+  /** Of the changes that were there when the tick began, so many of one kind are still to be encoded at the most. */
+  #leftOfTick = 0;
   #plain: Edition | undefined;
   #sessions: Edition | undefined;
 
@@ -58,8 +62,14 @@ export class Roster {
     return this.#size;
   }
 
+  /** Whether `tick` is to be called again, at once, before anybody is answered. */
+  get isHalfway(): boolean {
+    return this.#leftOfTick > 0;
+  }
+
   /** When `tick` is due: at once after a quiet spell, infinitely late where nothing changed. */
   get nextTickMs(): number {
+    if (this.isHalfway) return Number.NEGATIVE_INFINITY;
     const waits = this.#isChanged() || (this.#sessions && this.#departed.length > 0);
     const earliest = waits ? Number.NEGATIVE_INFINITY : this.#earliestRelistMs;
     return Math.max(earliest, this.#lastTickMs + this.#tickMs);
@@ -113,6 +123,7 @@ export class Roster {
     this.#changed.delete(member);
     // Who came and left within one tick was never there.
     if (!member.announced) return;
+    this.#announced.remove(member);
     if (this.#sessions) this.#departed.push(member);
     if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip, this.#mostCounted), nowMs);
   }
@@ -120,39 +131,48 @@ export class Roster {
   /** Replaces what a member published (spec 4.10). */
   change(member: RosterMember, object: Uint8Array, nowMs: number): void {
     if (!member.present) return;
-    member.replaceObject(object);
     // Who is not announced yet will be with the new object.
+    if (member.announced) this.#announced.replaceObject(member, object);
+    member.replaceObject(object);
     if (!member.announced) return;
     if (this.#sessions) this.#changed.add(member);
     if (this.#plain) this.#relist(member.ip, this.#announcedAt(member.ip, this.#mostCounted) - 1, nowMs);
   }
 
-  /** Encodes what changed, once for everybody; to be called when `nextTickMs` has come. */
-  tick(nowMs: number, unixSeconds: number): void {
+  /**
+   * Encodes what changed, once for everybody; to be called when `nextTickMs` has come.
+   * @param most so many changes of each kind; what is more is left for the next call. What changes until then is
+   * for the next tick: or a busy network would never get to the end of one.
+   * @returns how many it encoded.
+   */
+  tick(nowMs: number, unixSeconds: number, most = Number.POSITIVE_INFINITY): number {
     this.#lastTickMs = nowMs;
     this.#dropUnread(nowMs);
-    const arrivals = this.#arrivals.filter((member) => member.present);
-    const relisted = this.#takeRelisted(nowMs);
+    if (!this.isHalfway) {
+      const { length } = this.#arrivals;
+      this.#leftOfTick = Math.max(length, this.#departed.length, this.#changed.size, this.#relisted.size);
+    }
+    const arrivals = this.#arrivals.splice(0, most).filter((member) => member.present);
+    const departed = this.#departed.splice(0, most);
+    const changed = this.#takeChanged(most);
+    const relisted = this.#takeRelisted(nowMs, most);
     this.#appendPlain(relisted, arrivals, nowMs, unixSeconds);
-    this.#appendWithSessions(arrivals, nowMs, unixSeconds);
-    for (const member of arrivals) member.announced = true;
-    this.#arrivals = [];
-    this.#departed = [];
-    this.#changed.clear();
+    this.#appendWithSessions(departed, changed, arrivals, nowMs, unixSeconds);
+    for (const member of arrivals) {
+      member.announced = true;
+      this.#announced.add(member);
+    }
+    const isLeft = this.hasNewsAt(nowMs, true) || this.hasNewsAt(nowMs, false);
+    this.#leftOfTick = isLeft ? this.#leftOfTick - most : 0;
     this.#trim(nowMs);
     this.#plain?.dropSnapshotOfACrowd(this.#size);
     this.#sessions?.dropSnapshotOfACrowd(this.#size);
+    return arrivals.length + departed.length + changed.length + relisted.length;
   }
 
   /** Everybody who has been announced, for newcomers among an edition's readers. */
   snapshot(edition: Edition, unixSeconds: number): RosterSnapshot {
-    return edition.snapshot((snapshot) => {
-      for (const first of this.#byAddress.values()) {
-        for (let member: RosterMember | undefined = first; member; member = member.nextAtAddress) {
-          if (member.announced) snapshot.add(member);
-        }
-      }
-    }, unixSeconds);
+    return edition.snapshot(() => this.#announced.copy(), unixSeconds);
   }
 
   #appendPlain(relisted: number[], arrivals: RosterMember[], nowMs: number, unixSeconds: number): void {
@@ -160,23 +180,30 @@ export class Roster {
     const added: Uint8Array[] = [];
     // An R takes all clients of the address away: list those that stay again (spec 5.8).
     for (const ip of relisted) {
-      for (const member of this.#at(ip)) if (member.announced) added.push(member.encoded(false));
+      for (let member = this.#byAddress.get(ip); member; member = member.nextAtAddress)
+        if (member.announced) added.push(member.encoded(false));
     }
     for (const member of arrivals) added.push(member.encoded(false));
     this.#plain.append({ removed: relisted.map(ipv4Bytes), gone: [], added }, nowMs, unixSeconds);
   }
 
-  #appendWithSessions(arrivals: RosterMember[], nowMs: number, unixSeconds: number): void {
-    if (!this.#sessions || arrivals.length + this.#departed.length + this.#changed.size === 0) return;
+  #appendWithSessions(
+    departed: readonly RosterMember[],
+    changed: readonly RosterMember[],
+    arrivals: readonly RosterMember[],
+    nowMs: number,
+    unixSeconds: number,
+  ): void {
+    if (!this.#sessions || arrivals.length + departed.length + changed.length === 0) return;
     const gone: Uint8Array[] = [];
     const removed = new Set<number>();
     const disappear = (member: RosterMember, othersStay: boolean) => {
       if (othersStay) gone.push(member.session);
       else removed.add(member.ip);
     };
-    for (const member of this.#departed) disappear(member, this.#announcedAt(member.ip, 1) > 0);
-    for (const member of this.#changed) disappear(member, this.#announcedAt(member.ip, 2) > 1);
-    const added = [...this.#changed, ...arrivals].map((member) => member.encoded(true));
+    for (const member of departed) disappear(member, this.#announcedAt(member.ip, 1) > 0);
+    for (const member of changed) disappear(member, this.#announcedAt(member.ip, 2) > 1);
+    const added = [...changed, ...arrivals].map((member) => member.encoded(true));
     this.#sessions.append({ removed: [...removed].map(ipv4Bytes), gone, added }, nowMs, unixSeconds);
   }
 
@@ -208,12 +235,22 @@ export class Roster {
     this.#earliestRelistMs = Math.min(this.#earliestRelistMs, dueMs);
   }
 
-  #takeRelisted(nowMs: number): number[] {
+  #takeChanged(most: number): RosterMember[] {
+    const taken: RosterMember[] = [];
+    for (const member of this.#changed) {
+      if (taken.length >= most) break;
+      this.#changed.delete(member);
+      taken.push(member);
+    }
+    return taken;
+  }
+
+  #takeRelisted(nowMs: number, most: number): number[] {
     const due: number[] = [];
     if (this.#earliestRelistMs > nowMs) return due;
     this.#earliestRelistMs = Number.POSITIVE_INFINITY;
     for (const [ip, dueMs] of this.#relisted) {
-      if (dueMs <= nowMs) {
+      if (dueMs <= nowMs && due.length < most) {
         this.#relisted.delete(ip);
         due.push(ip);
       } else this.#earliestRelistMs = Math.min(this.#earliestRelistMs, dueMs);
@@ -224,12 +261,9 @@ export class Roster {
   /** Counts no further than `most`: of a crowd behind one address, each would cost as much as all of them. */
   #announcedAt(ip: number, most: number): number {
     let count = 0;
-    for (const member of this.#at(ip)) if (member.announced && ++count === most) break;
+    for (let member = this.#byAddress.get(ip); member && count < most; member = member.nextAtAddress)
+      if (member.announced) count++;
     return count;
-  }
-
-  *#at(ip: number): Generator<RosterMember> {
-    for (let member = this.#byAddress.get(ip); member; member = member.nextAtAddress) yield member;
   }
 
   #unlink(member: RosterMember): void {

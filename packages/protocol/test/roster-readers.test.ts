@@ -18,6 +18,7 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ waitMs: fc.constantFrom(1, 5, 20, 60, 2_000, 61_000) }) },
   { weight: 4, arbitrary: fc.record({ read: fc.nat(), shortBytes: fc.constantFrom(0, 100, 1e6) }) },
   { weight: 1, arbitrary: fc.constant({ newReader: true as const }) },
+  { weight: 2, arbitrary: fc.constant({ callTick: true as const }) },
 );
 
 function objectOf(ip: number, letter: number): Uint8Array {
@@ -28,6 +29,8 @@ function simulate(
   steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[],
   options: Partial<RosterOptions>,
   withSessions: boolean,
+  /** So many changes of a kind in one call of `tick`. */
+  most: number,
 ) {
   const roster = new EditionRoster({ tickMs: 20, gatherMs: 50, ...options }, withSessions);
   const members: RosterMember[] = [];
@@ -40,7 +43,7 @@ function simulate(
 
   const read = (reader: RosterReader, shortBytes: number) => {
     // As a server: what a reply would have to wait for is encoded first.
-    if (roster.hasNews(nowMs) && roster.nextTickMs <= nowMs) tick();
+    while (roster.isHalfway || (roster.hasNews(nowMs) && roster.nextTickMs <= nowMs)) tick();
     if (reader.read(nowMs, unixSeconds(), shortBytes) === undefined) {
       forgotten++;
       reader.startOver();
@@ -50,7 +53,7 @@ function simulate(
     expect(reader.position).toBe(roster.log.end);
     if (roster.nextTickMs === Number.POSITIVE_INFINITY) expect(reader.keys).toEqual(truth());
   };
-  const tick = () => roster.tick(nowMs, unixSeconds());
+  const tick = () => roster.tick(nowMs, unixSeconds(), most);
   const advance = (byMs: number) => {
     const untilMs = nowMs + byMs;
     while (roster.nextTickMs <= untilMs) {
@@ -77,7 +80,9 @@ function simulate(
       roster.change(member, objectOf(member.ip, step.letter), nowMs);
     } else if ("waitMs" in step) advance(step.waitMs);
     else if ("read" in step) read(readers[step.read % readers.length] as RosterReader, step.shortBytes);
-    else readers.push(new RosterReader(roster));
+    else if ("callTick" in step) {
+      if (roster.nextTickMs <= nowMs) tick();
+    } else readers.push(new RosterReader(roster));
     expect(roster.size).toBe(members.length);
   }
   advance(10_000);
@@ -87,13 +92,14 @@ function simulate(
 }
 
 const steps = fc.array(step, { maxLength: 60 });
+const most = fc.constantFrom(1, 2, Number.POSITIVE_INFINITY);
 
 test.each([{ withSessions: false }, { withSessions: true }])(
   "every reader's roster is the true one whenever nothing waits to be encoded: $withSessions",
   ({ withSessions }) => {
     fc.assert(
-      fc.property(steps, (steps) => {
-        expect(simulate(steps, {}, withSessions).forgotten).toBe(0);
+      fc.property(steps, most, (steps, most) => {
+        expect(simulate(steps, {}, withSessions, most).forgotten).toBe(0);
       }),
       { numRuns: 500 },
     );
@@ -107,8 +113,9 @@ test("with a short past too: who fell behind it starts over", () => {
       steps,
       fc.constantFrom({ historyBytes: 0 }, { historyBytes: 1_536 }, { historyMs: 50 }),
       fc.boolean(),
-      (steps, options, withSessions) => {
-        forgotten += simulate(steps, options, withSessions).forgotten;
+      most,
+      (steps, options, withSessions, most) => {
+        forgotten += simulate(steps, options, withSessions, most).forgotten;
       },
     ),
     { numRuns: 300 },

@@ -11,16 +11,18 @@ export const GOOD_FILES = [
   "updates.json",
   "reject.json",
   "signals.json",
+  "circuits.json",
 ] as const;
 export const MALFORMED_FILES = [
   "malformed-client.json",
   "malformed-server.json",
   "malformed-signals.json",
+  "malformed-circuits.json",
 ] as const;
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
 /** Read by packages/server/test/relay: it has the HMAC. */
-export const CIRCUITS_FILE = "circuits.json";
+export const CIRCUIT_TOKENS_FILE = "circuit-tokens.json";
 export const STUN_FILE = "stun.json";
 /** Read by the tests of the method `udp`. */
 export const PROBES_FILE = "probes.json";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  CIRCUITS_FILE,
+  CIRCUIT_TOKENS_FILE,
   GOOD_FILES,
   goodVectors,
   MALFORMED_FILES,
@@ -19,7 +19,15 @@ import {
 } from "./vector-files.ts";
 
 test("every vector file is read by some test", () => {
-  const others = [CIRCUITS_FILE, PAYLOADS_FILE, PEERS_FILE, PROBES_FILE, ROSTERS_FILE, STUN_FILE, URLS_FILE];
+  const others = [
+    CIRCUIT_TOKENS_FILE,
+    PAYLOADS_FILE,
+    PEERS_FILE,
+    PROBES_FILE,
+    ROSTERS_FILE,
+    STUN_FILE,
+    URLS_FILE,
+  ];
   const read = [...GOOD_FILES, ...MALFORMED_FILES, ...others];
   expect(vectorFileNames().sort()).toEqual([...read].sort());
 });

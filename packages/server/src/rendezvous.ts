@@ -32,6 +32,7 @@ const SEEK_CIRCUITS_AT_ONCE = DESCRIPTOR_RESERVE / 4;
  * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits
  * for the next turn.
  */
+const CHANGES_PER_TURN = 1_024;
 const ANSWERS_PER_TURN = 256;
 const ERRANDS_PER_TURN = 128;
 /** A small network does not wait until a large one is through. */
@@ -176,19 +177,28 @@ export class Rendezvous {
     const nowMs = this.#surroundings.nowMs();
     this.#runErrands();
     this.#replies.resume();
-    for (const network of this.#changed) {
-      const { roster } = network;
-      if (network.due.size > 0 || roster.nextTickMs > nowMs) continue;
-      roster.tick(nowMs, this.#surroundings.unixSeconds());
-      network.takeWaiting();
-      if (network.due.size > 0) this.#answering.add(network);
-    }
+    this.#encodeChanges(nowMs);
     this.#answer();
     this.#nextTickMs = Number.POSITIVE_INFINITY;
     for (const network of this.#changed) {
       const dueMs = network.roster.nextTickMs;
       if (dueMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
       else this.#nextTickMs = Math.min(this.#nextTickMs, dueMs);
+    }
+  }
+
+  #encodeChanges(nowMs: number): void {
+    let left = CHANGES_PER_TURN;
+    for (const network of this.#changed) {
+      const { roster } = network;
+      if (network.due.size > 0 || roster.nextTickMs > nowMs) continue;
+      left -= roster.tick(nowMs, this.#surroundings.unixSeconds(), left);
+      // One answer for all of it, and not one for each part.
+      if (!roster.isHalfway) {
+        network.takeWaiting();
+        if (network.due.size > 0) this.#answering.add(network);
+      }
+      if (left <= 0) return;
     }
   }
 

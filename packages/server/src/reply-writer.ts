@@ -36,6 +36,8 @@ const NO_SERVICES = { relay: null, stun: [] };
 const NO_TOKEN = new Uint8Array(0);
 /** So many bytes of long replies are written in one turn of the event loop: some milliseconds. */
 const TURN_BYTES = 2 * 1_024 * 1_024;
+/** To encode a client of a snapshot takes as long as to write so many bytes that are encoded already. */
+const ENCODED_CLIENT_BYTES = 256;
 
 /** Answers heartbeats: decides when, and writes no more than the socket takes. */
 export class ReplyWriter {
@@ -123,6 +125,8 @@ export class ReplyWriter {
 
   /** What came in one piece goes out in one piece, between two packets of whatever reply is under way. */
   flushSignals(): void {
+    // As nearly always; to look through an empty set takes memory at every heartbeat.
+    if (this.#signalled.size === 0) return;
     for (const visitor of this.#signalled) this.#signalOn(visitor);
     this.#signalled.clear();
   }
@@ -265,7 +269,7 @@ export class ReplyWriter {
         visitor.finishesReply = true;
       }
       const isTaken = this.write(visitor, slice);
-      this.#turnBytes -= visitor.lastSliceBytes;
+      this.#turnBytes -= visitor.lastSliceBytes + ENCODED_CLIENT_BYTES * reply.encodedClients;
       if (!isTaken) return;
     }
     this.#replied(visitor);

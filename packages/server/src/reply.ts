@@ -41,6 +41,8 @@ export interface LongReplyPlan {
 export class LongReply {
   /** Where the reader stands in the log. */
   position: number;
+  /** How many clients of the snapshot were encoded for the last slice: the first that reads so far has them encoded. */
+  encodedClients = 0;
   readonly #plan: LongReplyPlan;
   /** undefined where it starts in the log. */
   #snapshot: RosterSnapshot | undefined;
@@ -70,6 +72,7 @@ export class LongReply {
       slice.push(part);
       room -= part.length;
     };
+    this.encodedClients = 0;
     for (let page = this.#nextPage(); page; page = this.#nextPage()) {
       if (page.length > room && slice.length > 0) return slice;
       this.#page++;
@@ -92,6 +95,11 @@ export class LongReply {
   /** The words come first. */
   #nextPage(): Uint8Array | undefined {
     const { words } = this.#plan;
-    return words[this.#page] ?? this.#snapshot?.page(this.#page - words.length);
+    const word = words[this.#page];
+    if (word || !this.#snapshot) return word;
+    const encodedBefore = this.#snapshot.encodedClients;
+    const page = this.#snapshot.page(this.#page - words.length);
+    this.encodedClients += this.#snapshot.encodedClients - encodedBefore;
+    return page;
   }
 }

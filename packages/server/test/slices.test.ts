@@ -1,7 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { encodeResponse, encodeUtf8, METHOD, RosterMember, UpdateLog } from "@lekt/protocol";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Person } from "./person.ts";
 import type { VirtualClient } from "./virtual-client.ts";
 import { VirtualServer } from "./virtual-server.ts";
+
+afterEach(() => vi.restoreAllMocks());
 
 /** Nobody is refused for being many. */
 const ROOMY = { maxClientsPerAddress: 10_000, maxConnectionsPerSecond: 10_000 };
@@ -39,6 +42,69 @@ describe("one turn of the event loop", () => {
     while (server.heart.nextTickMs <= server.nowMs) turns.push(writesIn(clients, () => server.heart.tick()));
     expect(turns).toEqual([256, 256, 88]);
     for (const client of clients) expect(client.lastReply).toEqual(["+news"]);
+  });
+
+  describe("of a tick with very many changes", () => {
+    /** What the turns until the tick is over add to logs, in bytes. */
+    function bytesOfTurns(server: VirtualServer): number[] {
+      const append = vi.spyOn(UpdateLog.prototype, "append");
+      const turns: number[] = [];
+      while (server.heart.nextTickMs <= server.nowMs) {
+        append.mockClear();
+        server.heart.tick();
+        turns.push(append.mock.calls.reduce((sum, [bytes]) => sum + bytes, 0));
+      }
+      return turns;
+    }
+    const HEAD = 20;
+    const NEWCOMER = 4 + 4 + 8 + "news".length;
+
+    test("encodes 1,024, and answers once, when all are encoded", () => {
+      const server = new VirtualServer(ROOMY);
+      const [client] = holders(server, 1) as [VirtualClient];
+      const repliesBefore = client.replies.length;
+      for (let i = 0; i < 2_500; i++) server.join({ name: "news" });
+      expect(bytesOfTurns(server)).toEqual([1_024, 1_024, 452].map((count) => HEAD + count * NEWCOMER));
+      expect(client.replies.slice(repliesBefore)).toEqual([new Array(2_500).fill("+news")]);
+    });
+
+    test("encodes 1,024 of all networks together", () => {
+      const server = new VirtualServer(ROOMY);
+      const names = ["one", "two", "three"];
+      const clients = names.flatMap((network) => holders(server, 1, { network }));
+      for (const network of names) for (let i = 0; i < 500; i++) server.join({ name: "news", network });
+      const first = 3 * HEAD + 1_024 * NEWCOMER;
+      expect(bytesOfTurns(server)).toEqual([first, HEAD + 476 * NEWCOMER]);
+      for (const client of clients) expect(client.lastReply).toHaveLength(500);
+    });
+
+    test("encodes as many who leave, with sessions and without", () => {
+      const server = new VirtualServer(ROOMY);
+      const members = Array.from({ length: 1_500 }, () => server.join({ name: "news" }));
+      server.settle();
+      const [plain, withSessions] = [false, true].flatMap((session) => holders(server, 1, { session }));
+      for (const member of members) member.close();
+      const removed = (count: number) => 2 * (HEAD + 4 * count);
+      expect(bytesOfTurns(server)).toEqual([removed(1_024), removed(476)]);
+      for (const client of [plain, withSessions]) expect(client?.roster).toEqual([]);
+    });
+
+    test("comes to an end of it, however many changes come in each turn", () => {
+      const server = new VirtualServer({ ...ROOMY, heartbeatsPerSecond: 0 });
+      const members = Array.from({ length: 2_000 }, () => server.join({ name: "old", update: true }));
+      server.settle();
+      const [client] = holders(server, 1, { session: true }) as [VirtualClient];
+      const repliesBefore = client.replies.length;
+      for (let turn = 0; turn < 2; turn++) {
+        for (const member of members) member.send(encodeResponse(METHOD.name, encodeUtf8(`new ${turn}`)));
+        server.heart.tick();
+      }
+      expect(client.replies.length).toBe(repliesBefore + 1);
+      server.settle();
+      client.beat();
+      server.settle();
+      expect(client.roster).toEqual(new Array(2_000).fill("new 1"));
+    });
   });
 
   test("does not let a small network wait for a large one", () => {
@@ -101,7 +167,9 @@ describe("one turn of the event loop", () => {
     const server = new VirtualServer(ROOMY);
     for (let i = 0; i < 100; i++) server.join({ bulkBytes: 2_000 });
     const newcomers = Array.from({ length: 50 }, () => server.join({ watch: true }));
-    server.settle();
+    // What they are to be told is encoded for somebody else, so that for them it is only written.
+    server.settled({ watch: true });
+    server.heart.tick();
     const before = bytesOf(newcomers);
     for (const client of newcomers) client.beat();
     const first = bytesOf(newcomers) - before;
@@ -113,6 +181,26 @@ describe("one turn of the event loop", () => {
     expect(bytesOf(newcomers) - turn).toBeLessThan(2 * 1_024 * 1_024 + 32_768);
     server.settle();
     for (const client of newcomers) expect(client.lastReply).toHaveLength(100);
+  });
+
+  test("encodes some 8,000 clients of a snapshot, which is taken without looking at any", () => {
+    const server = new VirtualServer({ ...ROOMY, maxClientsPerNetwork: 10_001 });
+    for (let i = 0; i < 10_000; i++) server.join({ name: "here" });
+    server.settle();
+    const newcomer = server.join({ watch: true });
+    const looks = vi.spyOn(RosterMember.prototype, "object", "get");
+    const allocate = vi.spyOn(Buffer, "allocUnsafeSlow");
+    const pagesIn = (call: () => void) => {
+      allocate.mockClear();
+      call();
+      return allocate.mock.calls.length;
+    };
+    // 1,637 of them are a page.
+    expect(pagesIn(() => newcomer.beat())).toBe(5);
+    expect(newcomer.replies).toEqual([]);
+    expect(pagesIn(() => server.heart.tick())).toBe(2);
+    expect(newcomer.lastReply).toHaveLength(10_000);
+    expect(looks).not.toHaveBeenCalled();
   });
 
   test("says goodbye to 128, and then to the others", () => {

@@ -31,7 +31,7 @@ export async function findPeer(
 }
 
 /** @throws LektError `LEKT_OPTION` where two peers bear the name */
-export function peerIn(peers: readonly Peer[], wanted: string): Peer | undefined {
+function peerIn(peers: readonly Peer[], wanted: string): Peer | undefined {
   const reachable = peers.filter(({ identity, stale }) => identity && !stale);
   if (isIdentity(wanted)) {
     return reachable.find(({ identity }) => {

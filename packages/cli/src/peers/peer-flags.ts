@@ -8,6 +8,7 @@ export type MethodName = (typeof METHOD_NAMES)[number];
 /** What every verb that connects peers takes. */
 export type PeerFlags = ClientFlags & {
   readonly name?: string;
+  readonly identityFile?: string;
   readonly allow?: readonly string[];
   readonly methods?: readonly MethodName[];
   /** Milliseconds. */
@@ -21,6 +22,10 @@ export const PEER_TIMEOUT_MS = 60_000;
 export function addPeerFlags(command: Command): void {
   command
     .option("--name <name>", "your name, for people to read (default: the name of this machine)")
+    .option(
+      "--identity-file <file>",
+      "your identity, made where there is none (default: one in your configuration folder)",
+    )
     .option(
       "--allow <identity>",
       "connect with this identity (long or short form), or with anyone; may be repeated",

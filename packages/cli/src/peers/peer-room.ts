@@ -13,9 +13,10 @@ import {
 import { relay } from "@lekt/methods/relay";
 import { tcp } from "@lekt/methods/tcp";
 import { udp } from "@lekt/methods/udp";
-import { identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
+import { equalBytes, identityText, LektError, parseLektUrl, safeText, withoutFragment } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
+import { jsonLine } from "../json-line.ts";
 import { KnownPeers } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
 import { onStopSignal } from "../stop-signals.ts";
@@ -26,11 +27,26 @@ import { answerPings } from "./ping-label.ts";
 
 const METHODS: Readonly<Record<MethodName, () => ConnectionMethod<Duplex>>> = { tcp, udp, relay };
 
+interface PeerRoomParts {
+  readonly identity: LektIdentity;
+  readonly gate: PeerGate;
+  readonly stopped: AbortSignal;
+  readonly json: boolean;
+  /** Its URL, without what is behind the #. */
+  readonly network: string;
+  /** Of the configuration. */
+  readonly folder: string;
+  readonly timeoutMs: number;
+  readonly forgetSignals: () => void;
+}
+
 /** A room of a command that connects peers: own identity, all methods, and who is let in. */
 export class PeerRoom implements AsyncDisposable {
   readonly room: Room;
   readonly identity: LektIdentity;
   readonly gate: PeerGate;
+  /** A line for the user on stderr, beside what the command writes. */
+  readonly note: (text: string) => void;
   /** Fired by SIGINT and SIGTERM. */
   readonly stopped: AbortSignal;
   readonly #network: string;
@@ -38,24 +54,18 @@ export class PeerRoom implements AsyncDisposable {
   readonly #timeoutMs: number;
   readonly #forgetSignals: () => void;
 
-  private constructor(
-    room: Room,
-    identity: LektIdentity,
-    gate: PeerGate,
-    stopped: AbortSignal,
-    network: string,
-    folder: string,
-    timeoutMs: number,
-    forgetSignals: () => void,
-  ) {
+  private constructor(room: Room, { identity, gate, stopped, ...parts }: PeerRoomParts) {
     this.room = room;
     this.identity = identity;
     this.gate = gate;
     this.stopped = stopped;
-    this.#network = network;
-    this.#known = new KnownPeers(folder);
-    this.#timeoutMs = timeoutMs;
-    this.#forgetSignals = forgetSignals;
+    this.note = (text) => {
+      process.stderr.write(parts.json ? jsonLine({ note: text }) : `lekt: ${safeText(text)}\n`);
+    };
+    this.#network = parts.network;
+    this.#known = new KnownPeers(parts.folder);
+    this.#timeoutMs = parts.timeoutMs;
+    this.#forgetSignals = parts.forgetSignals;
   }
 
   /** @throws LektError, as `join` of the client library does */
@@ -63,7 +73,7 @@ export class PeerRoom implements AsyncDisposable {
     const { networkKey } = parseLektUrl(url);
     const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
     const folder = configFolder(env);
-    const identity = await ownIdentity(folder);
+    const identity = await ownIdentity(folder, flags.identityFile);
     const stopping = new AbortController();
     const forgetSignals = onStopSignal(() => stopping.abort());
     const room = await join(url, {
@@ -73,20 +83,32 @@ export class PeerRoom implements AsyncDisposable {
       methods: (flags.methods ?? METHOD_NAMES).map((name) => METHODS[name]()),
       signal: stopping.signal,
     });
-    const network = withoutFragment(url);
-    const timeoutMs = flags.timeout ?? PEER_TIMEOUT_MS;
-    const joined = new PeerRoom(
-      room,
+    const joined = new PeerRoom(room, {
       identity,
       gate,
-      stopping.signal,
-      network,
+      stopped: stopping.signal,
+      json: flags.json === true,
+      network: withoutFragment(url),
       folder,
-      timeoutMs,
+      timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
       forgetSignals,
-    );
+    });
     answerPings(joined);
+    joined.#noteTwin();
     return joined;
+  }
+
+  /** Two commands of one user: peers that look for the one may find the other. */
+  #noteTwin(): void {
+    const { fingerprint } = this.identity;
+    const twin = this.room.peers.find(
+      ({ identity, stale }) => identity && !stale && equalBytes(identity, fingerprint),
+    );
+    if (!twin) return;
+    this.note(
+      `Another command of yours is in this network as ${twin.name ?? "a client without a name"}, with the same identity: ` +
+        "peers may reach that one instead. Give this one its own with --identity-file.",
+    );
   }
 
   /** Connects to the peer with this name or identity, as soon as it is there. @throws LektError */
@@ -129,10 +151,10 @@ export class PeerRoom implements AsyncDisposable {
     const text = identityText(identity);
     if (acquaintance.type === "changed") {
       const before = identityText(acquaintance.before);
-      note(`${name} has another identity than before: ${text}, and not ${before}.`);
+      this.note(`${name} has another identity than before: ${text}, and not ${before}.`);
       if (!this.gate.names(identity)) return before;
     }
-    if (acquaintance.type === "new") note(`${name} has the identity ${text}; it is remembered.`);
+    if (acquaintance.type === "new") this.note(`${name} has the identity ${text}; it is remembered.`);
     if (acquaintance.type !== "known") this.#known.remember(this.#network, name, identity);
     return undefined;
   }
@@ -141,11 +163,6 @@ export class PeerRoom implements AsyncDisposable {
     this.#forgetSignals();
     await this.room.close();
   }
-}
-
-/** A line for the user, beside what the command writes. */
-export function note(text: string): void {
-  process.stderr.write(`lekt: ${safeText(text)}\n`);
 }
 
 /** "udp, directly, 203.0.113.7:4000, 12 ms" */

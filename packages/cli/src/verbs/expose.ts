@@ -8,7 +8,7 @@ import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
 import { couple } from "../peers/coupling.ts";
 import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
-import { note, PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
 
 /** What `lekt forward` speaks: the bytes of one TCP connection. */
 export const FORWARD_LABEL = "lekt/forward";
@@ -44,12 +44,12 @@ async function expose(service: string, url: string, flags: PeerFlags): Promise<v
   let open = 0;
   joined.onConnection(FORWARD_LABEL, (stream, peer) => {
     if (open >= MAX_FORWARDED) {
-      note(`${peerText(stream, peer)}: refused, as ${MAX_FORWARDED} connections are open.`);
+      joined.note(`${peerText(stream, peer)}: refused, as ${MAX_FORWARDED} connections are open.`);
       stream.destroy();
       return;
     }
     open++;
-    void serve(stream, target, peerText(stream, peer), flags.json === true).finally(() => open--);
+    void serve(joined, stream, target, peerText(stream, peer), flags.json === true).finally(() => open--);
   });
   await write(flags.json ? jsonLine({ event: "exposed", service }) : `${service} is exposed.\n`);
   if (!joined.stopped.aborted) await once(joined.stopped, "abort");
@@ -68,11 +68,17 @@ function targetOf(service: string): Target {
   throw new LektError("LEKT_OPTION", `'${service}' is no HOST:PORT. An example: localhost:8080.`);
 }
 
-async function serve(stream: PeerStream, target: Target, who: string, json: boolean): Promise<void> {
+async function serve(
+  joined: PeerRoom,
+  stream: PeerStream,
+  target: Target,
+  who: string,
+  json: boolean,
+): Promise<void> {
   const socket = connectTcp({ ...target, allowHalfOpen: true, noDelay: true });
   const fail = (error: NodeJS.ErrnoException) => {
     if (socket.connecting || socket.bytesRead + socket.bytesWritten === 0) {
-      note(`${who}: ${target.host}:${target.port} does not answer (${error.code ?? error.message}).`);
+      joined.note(`${who}: ${target.host}:${target.port} does not answer (${error.code ?? error.message}).`);
     }
   };
   socket.on("error", fail);

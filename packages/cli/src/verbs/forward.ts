@@ -8,7 +8,7 @@ import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
 import { couple } from "../peers/coupling.ts";
 import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
-import { note, PeerRoom, pathText } from "../peers/peer-room.ts";
+import { PeerRoom, pathText } from "../peers/peer-room.ts";
 import { FORWARD_LABEL, MAX_FORWARDED } from "./expose.ts";
 
 type ForwardFlags = PeerFlags & { readonly from: string };
@@ -74,10 +74,10 @@ async function lead(socket: Socket, joined: PeerRoom, { from, json }: ForwardFla
   try {
     const stream = await joined.connect(from, { label: FORWARD_LABEL });
     if (json) await write(jsonLine({ event: "connection", path: pathText(stream) }));
-    else note(`Connected to ${from}: ${pathText(stream)}.`);
+    else joined.note(`Connected to ${from}: ${pathText(stream)}.`);
     await couple(socket, stream);
   } catch (error) {
-    if (!joined.stopped.aborted) note((error as Error).message);
+    if (!joined.stopped.aborted) joined.note((error as Error).message);
     socket.destroy();
   }
 }

@@ -50,6 +50,7 @@ async function key(
     throw new LektError("LEKT_OPTION", "The URL has a network key already. Leave it out for a new one.");
   }
   const text = randomBytes(KEY_BYTES).toString("base64url");
-  const withKey = `${url}${fragment ? "&" : url.includes("#") ? "" : "#"}key=${text}`;
+  const separator = fragment ? "&" : url.endsWith("#") ? "" : "#";
+  const withKey = `${url}${separator}key=${text}`;
   await write(flags.json ? jsonLine({ url: withKey, key: text }) : `${withKey}\n`);
 }

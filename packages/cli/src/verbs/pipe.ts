@@ -3,7 +3,7 @@ import type { Peer, PeerStream } from "@lekt/client";
 import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
-import { note, PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
 
 type PipeFlags = PeerFlags & { readonly to?: string };
 
@@ -39,7 +39,7 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   if (!stream) return;
   const abort = () => stream.destroy();
   joined.stopped.addEventListener("abort", abort, { once: true });
-  if (flags.to !== undefined) note(`Connected to ${flags.to}: ${pathText(stream)}.`);
+  if (flags.to !== undefined) joined.note(`Connected to ${flags.to}: ${pathText(stream)}.`);
   process.stdin.pipe(stream);
   stream.pipe(process.stdout);
   // stdout stays open: only the stream's two directions are waited for.
@@ -51,12 +51,12 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
 /** @returns undefined where the command was stopped before anybody came. */
 async function firstPeer(joined: PeerRoom): Promise<PeerStream | undefined> {
   joined.gate.throwIfShut();
-  note("Waiting for a peer.");
+  joined.note("Waiting for a peer.");
   return new Promise((resolve) => {
     joined.stopped.addEventListener("abort", () => resolve(undefined), { once: true });
     const stop = joined.onConnection(LABEL, (stream: PeerStream, peer: Peer | undefined) => {
       stop();
-      note(`${peerText(stream, peer)} is here.`);
+      joined.note(`${peerText(stream, peer)} is here.`);
       resolve(stream);
     });
   });

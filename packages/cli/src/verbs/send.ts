@@ -9,7 +9,7 @@ import { TransferReport } from "../files/transfer-report.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
 import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
-import { note, PeerRoom, pathText } from "../peers/peer-room.ts";
+import { PeerRoom, pathText } from "../peers/peer-room.ts";
 
 type SendFlags = PeerFlags & { readonly to: string };
 
@@ -44,14 +44,14 @@ async function send(filesAndUrl: readonly string[], flags: SendFlags): Promise<v
     throw new LektError("LEKT_OPTION", "Give the files first, and the URL behind them: lekt send FILE… URL.");
   }
   const { files, skipped } = await outgoingFiles(sources);
-  for (const source of skipped) note(`${source} is left out: it is neither a file nor a folder.`);
   await using joined = await PeerRoom.join(url, flags, process.env);
+  for (const source of skipped) joined.note(`${source} is left out: it is neither a file nor a folder.`);
   const stream = await joined.connect(flags.to, { label: FILES_LABEL });
   joined.stopped.addEventListener("abort", () => stream.destroy(), { once: true });
   const json = flags.json === true;
   const path = pathText(stream);
   if (json) await write(jsonLine({ event: "connected", to: flags.to, path, files: files.length }));
-  else note(`Connected to ${flags.to}: ${path}.`);
+  else joined.note(`Connected to ${flags.to}: ${path}.`);
   const report = new TransferReport({ json, facts: {}, received: sentText });
   let result: TransferResult;
   try {

@@ -14,7 +14,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
  *
  * It begins neither like a STUN message (00, 01) nor like a packet of a udx stream (FF).
  */
-export const PROBE_BYTES = 47;
+const PROBE_BYTES = 47;
 export const COOKIE_BYTES = 8;
 const MAGIC = Buffer.from("LEKTP", "latin1");
 const MAC_AT = 31;

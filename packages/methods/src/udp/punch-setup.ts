@@ -21,7 +21,7 @@ const ACCEPTING_EXTRA_MS = 1_500;
 /** To an address that the rules allow without a number: a bound for a peer that plays a game. */
 const MAX_PACKETS_TO_PEER = 64;
 
-export interface PunchSetup {
+interface PunchSetup {
   readonly role: PeerRole;
   readonly attempt: string;
   readonly peer: PeerTarget;
@@ -29,7 +29,7 @@ export interface PunchSetup {
   readonly theirs: UdpDescription;
 }
 
-export interface PreparedPunch {
+interface PreparedPunch {
   readonly targets: readonly Target<UdpCandidate>[];
   readonly refused: readonly RefusedTarget<UdpCandidate>[];
   readonly plan: PunchPlan;

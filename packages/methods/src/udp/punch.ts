@@ -14,10 +14,12 @@ import {
 /** Sockets on the side with a symmetric NAT, beside the main one (spec 9.7.6). */
 export const MANY_SOCKETS = 256;
 /** Ordinary punching has had its chance by then. */
-export const MANY_SOCKETS_AFTER_MS = 1_000;
+const MANY_SOCKETS_AFTER_MS = 1_000;
 /** A random port each 10 ms: 10 s hold a hit with a likelihood of 98 %, 20 s with 99.96 %. */
 const PORT_INTERVAL_MS = 10;
 const SOCKETS_PER_INTERVAL = 8;
+/** So many intervals are made up for by a machine that was late. */
+const MAX_INTERVALS_AT_ONCE = 4;
 /** A lost probe leaves a socket without a hole: each sends again. */
 const SOCKETS_SWEEP_MS = 5_000;
 const PROBE_TIMES_MS = [0, 60, 160, 320, 600, 1_000, 1_500, 2_000, 2_500];
@@ -139,7 +141,8 @@ export class Punch {
           this.#send(contact, "probe", effects);
       }
     }
-    if (nowMs >= this.#manyAtMs) this.#searchPorts(nowMs, effects);
+    for (let i = 0; i < MAX_INTERVALS_AT_ONCE && nowMs >= this.#manyAtMs; i++) this.#searchPorts(effects);
+    this.#manyAtMs = Math.max(this.#manyAtMs, nowMs);
     return effects;
   }
 
@@ -194,7 +197,7 @@ export class Punch {
   }
 
   /** Many sockets send to one port, or one socket to many ports, until one of the ports is behind one of the sockets. */
-  #searchPorts(nowMs: number, effects: PunchEffect[]): void {
+  #searchPorts(effects: PunchEffect[]): void {
     const address = this.#options.rosterAddress as string;
     if (this.#options.manySockets === "here") {
       const target = this.#options.targets.find((target) => target.address === address);
@@ -218,7 +221,7 @@ export class Punch {
       });
     }
     const isSwept = this.#options.manySockets === "here" && this.#socketsSent % MANY_SOCKETS === 0;
-    this.#manyAtMs = nowMs + (isSwept ? SOCKETS_SWEEP_MS : PORT_INTERVAL_MS);
+    this.#manyAtMs += isSwept ? SOCKETS_SWEEP_MS : PORT_INTERVAL_MS;
   }
 
   #contactOf(socket: number, from: Endpoint): Contact | undefined {

@@ -81,11 +81,11 @@ export class UdpAcceptance {
     });
     const isSearch = options.manySockets === "here";
     if (isSearch && !this.#network.beginSearch()) return this.#refuse("too many searches for a port at once");
-    // Also where there is no hope: the dialing side comes to the same result by it, and tells its user why.
+    // Also where there is no hope: by it the dialing side comes to the same result, as a rule, and to the reason.
     this.#answer = own;
     this.#signalAnswer(own);
     try {
-      if ("impossible" in plan) return;
+      if ("impossible" in plan) return this.#refuse(plan.impossible);
       this.#run = new PunchRun(this.#network.udx, socket, options);
       const hole = await this.#run.hole;
       if (hole && !this.#isStopped) {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type NetworkFacts, type RawPath, scopedAddress } from "@lekt/protocol";
 import UDX from "udx-native";
 import { endpointText } from "../network/endpoint-text.ts";
+import { ownAddresses } from "../network/own-addresses.ts";
 import { PortMapping } from "../port-mapping/port-mapping.ts";
 import { ownCandidates } from "./candidates.ts";
 import type { NatObservation } from "./nat-observer.ts";
@@ -55,7 +56,8 @@ export class UdpNetwork {
     this.#facts = { ...facts, publicAddress: normal(publicAddress), localAddress: normal(localAddress) };
     this.#observations.clear();
     void this.#observe(this.#main);
-    if (!this.#options.portMapping || this.#mapping) return;
+    const isBehindRouter = !ownAddresses().some(({ text }) => text === this.#facts?.publicAddress);
+    if (!this.#options.portMapping || this.#mapping || !isBehindRouter) return;
     this.#mapping = new PortMapping({
       transport: "udp",
       port: this.#main.port,

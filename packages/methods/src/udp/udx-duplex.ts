@@ -16,7 +16,7 @@ const REPORT_BYTES = 9;
 /** Of what was sent and not yet taken. Speed times round-trip time: 40 MB/s at 100 ms. */
 export const WINDOW_BYTES = 4 * 1_048_576;
 const REPORT_EVERY_BYTES = WINDOW_BYTES / 8;
-export const REPORT_INTERVAL_MS = 2_000;
+const REPORT_INTERVAL_MS = 2_000;
 export const SILENT_REPORTS = 4;
 const LINGER_MS = 5_000;
 

@@ -197,6 +197,13 @@ describe("whom punching sends to", () => {
     expect(ports.size).toBeLessThan(2_100);
   });
 
+  it("makes up for four intervals in which the machine was late, and for no more", () => {
+    const punch = punchOf({ targets: [], manySockets: "there", durationMs: 21_000 });
+    expect(sends(punch.advance(1_030))).toHaveLength(4);
+    expect(sends(punch.advance(6_000))).toHaveLength(4);
+    expect(sends(punch.advance(6_000))).toHaveLength(1);
+  });
+
   it("uses many sockets nowhere where the roster has no address to send to", () => {
     const punch = punchOf({ manySockets: "there", rosterAddress: undefined, durationMs: 21_000 });
     expect(sends(runAlone(punch)).length).toBeLessThan(12);

@@ -10,7 +10,7 @@ import {
   type PeerTarget,
 } from "@lekt/protocol";
 import { afterEach, describe, expect, it } from "vitest";
-import { MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
+import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
 import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
 import { StunResponder } from "./stun-responder.ts";
 
@@ -243,22 +243,28 @@ describe("the method udp", () => {
     await expect(second).rejects.toThrow("the peer gave up: no?[31m");
   });
 
-  it("holds so many attempts of one peer at once, and refuses one more", async () => {
+  it("holds so many attempts at once, of one peer and of all, and refuses one more", async () => {
     const dead = await deadSocket();
     const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
     const dialling = a.method.dial(new FakeAttempt(b.target));
     dialling.catch(() => {});
     const offer = misled(1, dead)((await a.host.signals.next()).message) as PeerSignal;
-    const types: string[] = [];
-    for (let i = 0; i <= MAX_ACCEPTING_OF_A_PEER; i++) {
-      b.method.received(a.target, { ...offer, attempt: i.toString(16).padStart(16, "0") });
-    }
-    while (types.length <= MAX_ACCEPTING_OF_A_PEER) types.push((await b.host.signals.next()).message.type);
-    expect(types.filter((type) => type === "fail")).toHaveLength(1);
-    // Another peer is not kept out by it.
-    b.method.received({ ...a.target, identity: "cc".repeat(32) }, offer);
-    expect((await b.host.signals.next()).message.type).toBe("answer");
     a.method.undeliverable(IDENTITY_B);
+    let attempts = 0;
+    const offers = async (peer: number, count: number) => {
+      const target = { ...a.target, identity: peer.toString(16).padStart(64, "0") };
+      for (let i = 0; i < count; i++) {
+        b.method.received(target, { ...offer, attempt: (attempts++).toString(16).padStart(16, "0") });
+      }
+      const types: string[] = [];
+      while (types.length < count) types.push((await b.host.signals.next()).message.type);
+      return types.filter((type) => type === "fail").length;
+    };
+    expect(await offers(1, MAX_ACCEPTING_OF_A_PEER + 1)).toBe(1);
+    let peers = 1;
+    while (++peers * MAX_ACCEPTING_OF_A_PEER <= MAX_ACCEPTING)
+      expect(await offers(peers, MAX_ACCEPTING_OF_A_PEER)).toBe(0);
+    expect(await offers(peers, 1)).toBe(1);
   });
 
   it("leaves streams alone when it is closed, and dials no more", async () => {

@@ -13,7 +13,7 @@ import { HEADER_BYTES, PACKET_TYPE, readVersion, writeHeader } from "./header.ts
  *   44  … and so many bytes of payload
  */
 const LENGTH_AT = HEADER_BYTES + IDENTITY_BYTES;
-export const SIGNAL_HEAD_BYTES = LENGTH_AT + 4;
+const SIGNAL_HEAD_BYTES = LENGTH_AT + 4;
 
 /** The identity that stands for the server (spec 8.1.6). */
 export const SERVER_IDENTITY: Uint8Array = new Uint8Array(IDENTITY_BYTES);

@@ -90,16 +90,20 @@ export function encodeUpdate(
   timestamp: bigint,
   allocate: (bytes: number) => Uint8Array,
 ): number {
-  let next = first;
+  const entries: Uint8Array[] = [];
   let bytes = UPDATE_HEAD_BYTES;
-  do bytes += entry(next++).length;
-  while (next < end && bytes + entry(next).length <= PACKET_TARGET_BYTES);
-  const packet = allocate(bytes);
-  writeUpdateHead(packet, kind, timestamp, next - first);
-  let at = UPDATE_HEAD_BYTES;
-  for (let i = first; i < next; i++) {
-    packet.set(entry(i), at);
-    at += entry(i).length;
+  for (let next = first; next < end; next++) {
+    const bytesOfEntry = entry(next);
+    if (next > first && bytes + bytesOfEntry.length > PACKET_TARGET_BYTES) break;
+    entries.push(bytesOfEntry);
+    bytes += bytesOfEntry.length;
   }
-  return next;
+  const packet = allocate(bytes);
+  writeUpdateHead(packet, kind, timestamp, entries.length);
+  let at = UPDATE_HEAD_BYTES;
+  for (const bytesOfEntry of entries) {
+    packet.set(bytesOfEntry, at);
+    at += bytesOfEntry.length;
+  }
+  return first + entries.length;
 }

@@ -14,13 +14,13 @@ interface CircuitVector {
 }
 
 const vectors = JSON.parse(
-  readFileSync(new URL("../../../../spec/vectors/circuits.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../../../spec/vectors/circuit-tokens.json", import.meta.url), "utf8"),
 ) as CircuitVector[];
 
 const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 const key = bytesOf("5a".repeat(32));
 
-describe("circuits.json", () => {
+describe("circuit-tokens.json", () => {
   test.each(vectors)("$name", ({ key, now, token, fault }) => {
     expect(circuitTokenFault(bytesOf(key), bytesOf(token), now) ?? null).toBe(fault);
     if (fault !== null) return;
