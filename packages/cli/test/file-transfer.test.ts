@@ -152,7 +152,7 @@ describe("a transfer", () => {
     make("tree/deep/.hidden", "x");
     make("tree/run.sh", "#!/bin/sh\n", 0o755);
     expect(await send(paths)).toEqual({ done: 4, failed: 0, firstFailure: undefined });
-    expect(readFileSync(join(inbox, "large.bin"))).toEqual(large);
+    expect(readFileSync(join(inbox, "large.bin")).equals(large)).toBe(true);
     expect(readFileSync(join(inbox, "tree/deep/.hidden"), "utf8")).toBe("x");
     expect(statSync(join(inbox, "tree/run.sh")).mode & 0o111).not.toBe(0);
     expect(statSync(join(inbox, "empty"))).toMatchObject({ size: 0 });
@@ -343,7 +343,7 @@ describe("after a break", () => {
     expect(await send([path], { sender: tell })).toEqual(FINE);
     const [first] = events.filter(({ type }) => type === "progress");
     expect(first).toMatchObject({ bytes, size: CONTENT.length });
-    expect(readFileSync(join(inbox, "large.bin"))).toEqual(CONTENT);
+    expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
     expect(readdirSync(inbox)).toEqual(["large.bin"]);
   });
 
@@ -368,7 +368,7 @@ describe("after a break", () => {
     const { path } = await half();
     truncateSync(join(inbox, PART), 9 * MAX_FRAME_BYTES);
     expect(await send([path])).toEqual(FINE);
-    expect(readFileSync(join(inbox, "large.bin"))).toEqual(CONTENT);
+    expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
   });
 });
 
@@ -459,6 +459,7 @@ describe("a receiver", () => {
     const sender = await ScriptedSender.begin(2, 0);
     await sender.channel.send({ type: "gaveUp", reason: "x".repeat(501) });
     await sender.channel.send({ type: "gaveUp", reason: "" });
+    await sender.channel.end();
     expect(await sender.received).toMatchObject({ failed: 2, firstFailure: `a file: ${"x".repeat(500)}` });
   });
 
