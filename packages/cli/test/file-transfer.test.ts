@@ -19,13 +19,14 @@ import { dirname, join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { DropFolder } from "../src/files/drop-folder.ts";
+import { DropFolder, MAX_SAME_NAMES } from "../src/files/drop-folder.ts";
 import { FileChannel, MAX_FRAME_BYTES, type Received } from "../src/files/file-channel.ts";
 import type { FileMessage } from "../src/files/file-messages.ts";
-import { partName } from "../src/files/file-names.ts";
+import { numberedName, partName } from "../src/files/file-names.ts";
 import { RECEIVE_LIMITS, type ReceiveLimits, receiveFiles } from "../src/files/file-receiver.ts";
 import { sendFiles } from "../src/files/file-sender.ts";
 import { type OutgoingFile, outgoingFiles } from "../src/files/outgoing-files.ts";
+import { MAX_TRANSFERS, Reception } from "../src/files/reception.ts";
 import type { Tell, TransferEvent, TransferResult } from "../src/files/transfer-event.ts";
 
 const FINE = { done: 1, failed: 0, firstFailure: undefined };
@@ -151,7 +152,7 @@ describe("a transfer", () => {
     make("tree/deep/.hidden", "x");
     make("tree/run.sh", "#!/bin/sh\n", 0o755);
     expect(await send(paths)).toEqual({ done: 4, failed: 0, firstFailure: undefined });
-    expect(readFileSync(join(inbox, "large.bin"))).toEqual(large);
+    expect(readFileSync(join(inbox, "large.bin")).equals(large)).toBe(true);
     expect(readFileSync(join(inbox, "tree/deep/.hidden"), "utf8")).toBe("x");
     expect(statSync(join(inbox, "tree/run.sh")).mode & 0o111).not.toBe(0);
     expect(statSync(join(inbox, "empty"))).toMatchObject({ size: 0 });
@@ -218,6 +219,17 @@ describe("the receiver's folder", () => {
       readFileSync(join(inbox, name), "utf8"),
     );
     expect(contents).toEqual(["old", "new", "newer"]);
+  });
+
+  it("takes so many files of one name, and no more", async () => {
+    for (let number = 1; number < MAX_SAME_NAMES; number++) {
+      writeFileSync(join(inbox, numberedName("a.txt", number)), "");
+    }
+    expect(await send([make("a.txt", "the last")])).toEqual(FINE);
+    const name = `a (${MAX_SAME_NAMES}).txt`;
+    expect(readFileSync(join(inbox, name), "utf8")).toBe("the last");
+    const { firstFailure } = await send([make("a.txt", "one too many")]);
+    expect(firstFailure).toBe(`a.txt: the receiver has ${MAX_SAME_NAMES} files of this name already`);
   });
 
   it("takes no second copy of what is there already", async () => {
@@ -331,7 +343,7 @@ describe("after a break", () => {
     expect(await send([path], { sender: tell })).toEqual(FINE);
     const [first] = events.filter(({ type }) => type === "progress");
     expect(first).toMatchObject({ bytes, size: CONTENT.length });
-    expect(readFileSync(join(inbox, "large.bin"))).toEqual(CONTENT);
+    expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
     expect(readdirSync(inbox)).toEqual(["large.bin"]);
   });
 
@@ -356,7 +368,7 @@ describe("after a break", () => {
     const { path } = await half();
     truncateSync(join(inbox, PART), 9 * MAX_FRAME_BYTES);
     expect(await send([path])).toEqual(FINE);
-    expect(readFileSync(join(inbox, "large.bin"))).toEqual(CONTENT);
+    expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
   });
 });
 
@@ -441,6 +453,38 @@ describe("a receiver", () => {
     await sender.channel.sendData(Buffer.from("abcd"));
     await expect(sender.received).rejects.toMatchObject({ code: "LEKT_TRANSFER" });
     expect(readdirSync(inbox)).toEqual([]);
+  });
+
+  it("repeats no more than 500 characters of a reason", async () => {
+    const sender = await ScriptedSender.begin(2, 0);
+    await sender.channel.send({ type: "gaveUp", reason: "x".repeat(501) });
+    await sender.channel.send({ type: "gaveUp", reason: "" });
+    await sender.channel.end();
+    expect(await sender.received).toMatchObject({ failed: 2, firstFailure: `a file: ${"x".repeat(500)}` });
+  });
+
+  it("takes so many transfers at once, and no more", async () => {
+    const notes: string[] = [];
+    const folder = await DropFolder.open(inbox);
+    const reception = new Reception(folder, { once: true }, (text) => notes.push(text));
+    const pairs = Array.from({ length: MAX_TRANSFERS + 1 }, () => duplexPair());
+    for (const [ours] of pairs) ours.on("error", () => {});
+    const outcomes = pairs.map(([, theirs]) => reception.take(theirs, "ada", "udp"));
+    expect(await outcomes.at(-1)).toMatchObject({ code: "LEKT_TRANSFER" });
+    expect(pairs.map(([, theirs]) => theirs.destroyed)).toEqual([
+      ...new Array(MAX_TRANSFERS).fill(false),
+      true,
+    ]);
+    expect(notes).toEqual([`ada: refused, as ${MAX_TRANSFERS} transfers are under way.`]);
+    const [first] = pairs[0] as [Duplex, Duplex];
+    first.end();
+    expect(await outcomes[0]).toMatchObject({ code: "LEKT_PATH" });
+    const [again, theirs] = duplexPair();
+    const outcome = reception.take(theirs, "ada", "udp");
+    await sendFiles(again, [], silent);
+    expect(await outcome).toMatchObject({ done: 0, failed: 0 });
+    await reception.end();
+    expect(await Promise.all(outcomes.slice(1))).toHaveLength(MAX_TRANSFERS);
   });
 
   it("does not wait for a silent sender for ever", async () => {

@@ -13,7 +13,7 @@ export const MAX_FRAME_BYTES = 65_536;
 const END_TIMEOUT_MS = 5_000;
 
 /** Bytes of a file. */
-export interface DataFrame {
+interface DataFrame {
   readonly type: "data";
   readonly bytes: Buffer;
 }

@@ -25,29 +25,29 @@ export interface FileMessage {
 }
 
 /** All of a file was sent. */
-export interface EndMessage {
+interface EndMessage {
   readonly type: "end";
 }
 
 /** The sender cannot go on with a file, or could not begin. */
-export interface GaveUpMessage {
+interface GaveUpMessage {
   readonly type: "gaveUp";
   readonly reason: string;
 }
 
 /** The receiver takes a transfer. */
-export interface ReadyMessage {
+interface ReadyMessage {
   readonly type: "ready";
 }
 
 /** The receiver wants a file from this byte on. */
-export interface FromMessage {
+interface FromMessage {
   readonly type: "from";
   readonly offset: number;
 }
 
 /** The receiver has a file, and its checksum is right. */
-export interface StoredMessage {
+interface StoredMessage {
   readonly type: "stored";
   /** With / between names. */
   readonly name: string;
@@ -56,7 +56,7 @@ export interface StoredMessage {
 }
 
 /** The receiver does not take a transfer or a file. */
-export interface RefusedMessage {
+interface RefusedMessage {
   readonly type: "refused";
   readonly reason: string;
 }
@@ -72,7 +72,7 @@ export type Message =
   | RefusedMessage;
 
 /** Characters of a reason. */
-export const MAX_REASON_CHARACTERS = 500;
+const MAX_REASON_CHARACTERS = 500;
 
 type Fields = Readonly<Record<string, unknown>>;
 

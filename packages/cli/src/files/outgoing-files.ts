@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { LektError } from "@lekt/protocol";
 
 /** Files of one transfer. */
-export const MAX_OUTGOING_FILES = 100_000;
+const MAX_OUTGOING_FILES = 100_000;
 
 /** A file that is to be sent. */
 export interface OutgoingFile {

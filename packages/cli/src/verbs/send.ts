@@ -8,7 +8,6 @@ import type { ReceivedEvent, TransferResult } from "../files/transfer-event.ts";
 import { TransferReport } from "../files/transfer-report.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
-import { noter } from "../peers/notes.ts";
 import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText } from "../peers/peer-room.ts";
 
@@ -39,21 +38,20 @@ export function addSend(program: Command): void {
 }
 
 async function send(filesAndUrl: readonly string[], flags: SendFlags): Promise<void> {
-  const note = noter(flags.json === true);
   const sources = filesAndUrl.slice(0, -1);
   const url = filesAndUrl.at(-1) as string;
   if (sources.length === 0) {
     throw new LektError("LEKT_OPTION", "Give the files first, and the URL behind them: lekt send FILE… URL.");
   }
   const { files, skipped } = await outgoingFiles(sources);
-  for (const source of skipped) note(`${source} is left out: it is neither a file nor a folder.`);
   await using joined = await PeerRoom.join(url, flags, process.env);
+  for (const source of skipped) joined.note(`${source} is left out: it is neither a file nor a folder.`);
   const stream = await joined.connect(flags.to, { label: FILES_LABEL });
   joined.stopped.addEventListener("abort", () => stream.destroy(), { once: true });
   const json = flags.json === true;
   const path = pathText(stream);
   if (json) await write(jsonLine({ event: "connected", to: flags.to, path, files: files.length }));
-  else note(`Connected to ${flags.to}: ${path}.`);
+  else joined.note(`Connected to ${flags.to}: ${path}.`);
   const report = new TransferReport({ json, facts: {}, received: sentText });
   let result: TransferResult;
   try {
