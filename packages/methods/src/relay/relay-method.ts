@@ -13,6 +13,7 @@ import {
   type PeerTarget,
   type RawPath,
   safeText,
+  serviceObstacle,
 } from "@lekt/protocol";
 import { connectCircuit } from "./circuit-connection.ts";
 import { formatRelayAddress, parseRelayAddress, type RelayAddress } from "./relay-address.ts";
@@ -46,8 +47,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   readonly relayed = true;
   readonly #options: Required<RelayMethodOptions>;
   #host: MethodHost<Duplex> | undefined;
-  /** host:port of the own server's. */
-  #relay: string | undefined;
+  #facts: NetworkFacts | undefined;
   /** What is under way, by peer and attempt; to abort one ends it. */
   readonly #dials = new Map<string, UnderWay>();
   readonly #offers = new Map<string, UnderWay>();
@@ -61,8 +61,13 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     return new Uint8Array(0);
   }
 
-  learned({ relay }: NetworkFacts): void {
-    this.#relay = relay;
+  learned(facts: NetworkFacts): void {
+    this.#facts = facts;
+  }
+
+  /** host:port of the own server's. */
+  get #relay(): string | undefined {
+    return this.#facts?.relay;
   }
 
   obstacle({ payload }: PeerTarget): string | undefined {
@@ -87,7 +92,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       host.signal(identity, offerSignal(attempt.id, circuit.token, circuit.relay));
       isOffered = true;
       const token = fromHex(circuit.token) as Uint8Array;
-      return pathOf(await underWay.unlessEnded(connectCircuit(address, token, underWay.cancellation)));
+      return pathOf(await underWay.unlessEnded(this.#connect(address, token, underWay, "server")));
     } catch (error) {
       const told = underWay.error ?? (error as LektError);
       // The other side would wait at the relay.
@@ -149,7 +154,9 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       FOLLOW_TIMEOUT_MS,
     );
     underWay
-      .unlessEnded(connectCircuit(address, offer.token, underWay.cancellation))
+      .unlessEnded(
+        this.#connect(address, offer.token, underWay, this.#options.foreignRelays ? "peer" : "server"),
+      )
       .then(
         (socket) => host.accepted(pathOf(socket), { identity: from.identity, attempt: message.attempt }),
         (error: Error) => {
@@ -160,6 +167,18 @@ class RelayMethod implements ConnectionMethod<Duplex> {
         clearTimeout(timer);
         this.#offers.delete(key);
       });
+  }
+
+  #connect(
+    relay: RelayAddress,
+    token: Uint8Array,
+    { cancellation }: UnderWay,
+    namedBy: "server" | "peer",
+  ): Promise<Socket> {
+    const { publicAddress: ownPublicAddress, localAddress: ownLocalAddress } = this.#facts ?? {};
+    return connectCircuit(relay, token, cancellation, (address) =>
+      serviceObstacle({ address, namedBy, ownPublicAddress, ownLocalAddress }),
+    );
   }
 
   /**
