@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import type { RelayMethodOptions } from "@lekt/methods/relay";
-import { LektError, METHOD, type RawPath } from "@lekt/protocol";
+import { LektError, METHOD, type PeerSignal, type RawPath } from "@lekt/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { listeningRelay, RelayPeer } from "./relay-pair.ts";
 
@@ -116,6 +116,32 @@ describe("a peer is led to no other relay than its server's", () => {
     expect([path.remote, accepted.remote]).toEqual([other, other]);
   });
 
+  test.each(["127.0.0.1", "localhost"])(
+    "and to none on its own machine (%s) by a server elsewhere",
+    async (host) => {
+      const elsewhere = await trap();
+      const relay = elsewhere.address.replace("127.0.0.1", host);
+      const far = {
+        publicAddress: "203.0.113.7",
+        publicPort: 1,
+        localAddress: "10.0.0.7",
+        localPort: 1,
+        relay,
+        stun: [],
+      };
+      const ada = await new RelayPeer("a", relay).start(relay);
+      const bob = await new RelayPeer("b", relay, { foreignRelays: true }).start(relay);
+      bob.signalsTo(ada);
+      for (const { method } of [ada, bob]) method.learned(far);
+      const refused = { code: "LEKT_CONNECT", message: expect.stringContaining("a loopback address") };
+      await expect(ada.method.dial(ada.attempt(bob))).rejects.toMatchObject(refused);
+      ada.signalsTo(bob);
+      ada.signal(bob.identity, ada.sent[0] as PeerSignal);
+      await bob.until(() => bob.sent.some(({ reason }) => String(reason).includes("a loopback address")));
+      expect(elsewhere.visits).toEqual([]);
+    },
+  );
+
   test("and says so where its server has none", async () => {
     const relay = await listeningRelay();
     const ada = await new RelayPeer("a", relay).start(relay);
@@ -225,10 +251,10 @@ describe("an attempt that fails", () => {
     const { ada, bob } = await peers();
     const silent = await trap();
     bob.method.learned({
-      publicAddress: undefined,
-      publicPort: undefined,
-      localAddress: undefined,
-      localPort: undefined,
+      publicAddress: "127.0.0.1",
+      publicPort: 1,
+      localAddress: "127.0.0.1",
+      localPort: 1,
       relay: silent.address,
       stun: [],
     });

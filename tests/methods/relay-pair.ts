@@ -53,9 +53,9 @@ export class RelayPeer implements MethodHost<Duplex> {
   async start(ownRelay: string | undefined): Promise<this> {
     await this.method.start(this);
     this.method.learned({
-      publicAddress: "192.0.2.1",
+      publicAddress: "127.0.0.1",
       publicPort: 1,
-      localAddress: "192.0.2.1",
+      localAddress: "127.0.0.1",
       localPort: 1,
       relay: ownRelay,
       stun: [],

@@ -99,6 +99,32 @@ test("who has the network key of the URL connects, and nobody else", async () =>
   expect(ada.url).not.toContain(KEY);
 });
 
+test("a squatter on a peer's identity gets nobody's connection, and what it spoils ends with it", async () => {
+  const server = await serve();
+  const [ada, mallory] = [await createIdentity(), await createIdentity()];
+  const bob = await enter(server, "bob");
+  // All that ada shows to everybody, before ada is there; her key is not among it.
+  const squatter = await enter(server, "squatter", {
+    identity: { ...mallory, fingerprint: ada.fingerprint },
+  });
+  squatter.onConnection("shout", () => expect.unreachable("the squatter"), { accept: () => true });
+  const room = await enter(server, "ada", { identity: ada });
+  answer(room);
+  for (const { name } of [squatter, room].map(({ self }) => self as Room["peers"][number])) {
+    await seen(bob, name as string);
+  }
+  await seen(room, "bob");
+  for (const method of ["tcp", "udp", "relay"]) {
+    const outcome = await bob
+      .connect(ada.fingerprint, { label: "shout", methods: [method], timeoutMs: 10_000 })
+      .then(shout, ({ code }) => code);
+    expect(["HELLO", "LEKT_PEER_IDENTITY", "LEKT_UNREACHABLE"]).toContain(outcome);
+  }
+  await squatter.close();
+  await expect.poll(() => bob.peers.some(({ name, stale }) => name === "squatter" && !stale)).toBe(false);
+  expect(await shout(await bob.connect(ada.fingerprint, { label: "shout" }))).toBe("HELLO");
+});
+
 test("after the server was started anew, peers connect as before", async () => {
   const first = await serve();
   const [ada, bob] = [await enter(first, "ada"), await enter(first, "bob")];

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { fromHex, IDENTITY_BYTES, LektError, toHex } from "@lekt/protocol";
+import { formatLektUrl, fromHex, IDENTITY_BYTES, LektError, parseLektUrl, toHex } from "@lekt/protocol";
 import { readPrivateFile, writePrivateFile } from "./private-file.ts";
 
 const FILE = "known-peers.json";
 /** Who was met longest ago is forgotten first. */
 export const MAX_KNOWN_PEERS = 10_000;
 
-/** In which network (its URL without what is behind a #) somebody had which name and identity. */
+/** In which network (see `networkOf`) somebody had which name and identity. */
 interface KnownPeer {
   readonly network: string;
   readonly name: string;
@@ -54,6 +54,11 @@ export class KnownPeers {
       `${this.#path} is damaged. Mend it, or remove it: then all peers count as new.`,
     );
   }
+}
+
+/** How a network is called here, however its URL is spelled; without what is behind a #. @throws LektError `LEKT_URL` */
+export function networkOf(url: string): string {
+  return formatLektUrl({ ...parseLektUrl(url), fragment: undefined });
 }
 
 function isKnownPeer(value: unknown): value is KnownPeer {

@@ -3,7 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { configFolder } from "../src/config-folder.ts";
-import { KnownPeers, MAX_KNOWN_PEERS } from "../src/known-peers.ts";
+import { KnownPeers, MAX_KNOWN_PEERS, networkOf } from "../src/known-peers.ts";
 import { ownIdentity } from "../src/own-identity.ts";
 
 /** A folder that is not there yet, as on a new machine. */
@@ -87,6 +87,19 @@ describe("known peers", () => {
     expect(known.acquaintance(network, "Ada", eve)).toEqual({ type: "new" });
     known.remember(network, "__proto__", eve);
     expect(known.acquaintance(network, "__proto__", eve)).toEqual({ type: "known" });
+  });
+
+  it("are the same however the URL of the network is spelled, with a key or without", () => {
+    for (const url of [
+      "LEKT://Example.ORG/jeux",
+      "lekt://example.org:15358/jeux",
+      "lekt://example.org/%6aeux",
+      `lekt://example.org/jeux#key=${"A".repeat(43)}`,
+    ]) {
+      expect(networkOf(url)).toBe(network);
+    }
+    expect(networkOf("lekt://example.org/Jeux")).not.toBe(network);
+    expect(networkOf("lekt://example.org:15359/jeux")).not.toBe(network);
   });
 
   it("are 10,000 at most: who was met longest ago is forgotten", () => {

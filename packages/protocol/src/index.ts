@@ -132,6 +132,7 @@ export {
   type PeerRole,
   type Preamble,
 } from "./peers/preamble.ts";
+export { type ServiceQuestion, serviceObstacle } from "./peers/service-rules.ts";
 export {
   allowedTargets,
   MAX_PACKETS_TO_OTHER_ADDRESS,

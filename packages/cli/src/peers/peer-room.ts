@@ -13,10 +13,10 @@ import {
 import { relay } from "@lekt/methods/relay";
 import { tcp } from "@lekt/methods/tcp";
 import { udp } from "@lekt/methods/udp";
-import { equalBytes, identityText, LektError, parseLektUrl, withoutFragment } from "@lekt/protocol";
+import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
-import { KnownPeers } from "../known-peers.ts";
+import { KnownPeers, networkOf } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
 import { onStopSignal } from "../stop-signals.ts";
 import { findPeer } from "./find-peer.ts";
@@ -32,7 +32,7 @@ interface PeerRoomParts {
   readonly gate: PeerGate;
   readonly stopped: AbortSignal;
   readonly json: boolean;
-  /** Its URL, without what is behind the #. */
+  /** As it is called where names are remembered. */
   readonly network: string;
   /** Of the configuration. */
   readonly folder: string;
@@ -86,7 +86,7 @@ export class PeerRoom implements AsyncDisposable {
       gate,
       stopped: stopping.signal,
       json: flags.json === true,
-      network: withoutFragment(url),
+      network: networkOf(url),
       folder,
       timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
       forgetSignals,

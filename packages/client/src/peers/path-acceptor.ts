@@ -5,7 +5,7 @@ import { ConnectionHandlers } from "./connection-handlers.ts";
 import type { PathOwner } from "./method-bench.ts";
 import { peerStreamOf } from "./peer-stream.ts";
 import { type SecuredPath, type SecuredPeer, type SecurePathOptions, securePath } from "./secure-path.ts";
-import { SecuringLimit } from "./securing-limit.ts";
+import { originOf, SecuringLimit } from "./securing-limit.ts";
 
 export interface PathAcceptorOptions extends Pick<SecurePathOptions, "identity" | "networkKey"> {
   /** For TLS, preamble and the decision: peers may hold a path until its turn in their race comes. */
@@ -35,11 +35,12 @@ export class PathAcceptor {
 
   /** Hands the path on as a stream, or destroys it. */
   async accept(method: string, raw: RawPath<Duplex>, by: PathOwner): Promise<void> {
-    const { stream, remote } = raw;
+    const { stream } = raw;
+    const origin = originOf(raw, by);
     stream.on("error", () => {});
     // Where both dialled, the identities say who begins: who is unknown cannot be waited for.
     const isAmbiguous = raw.dialled === "both" && !by;
-    if (this.#options.closing.aborted || isAmbiguous || !this.#limit.take(remote)) {
+    if (this.#options.closing.aborted || isAmbiguous || !this.#limit.take(origin)) {
       stream.destroy();
       return;
     }
@@ -52,7 +53,7 @@ export class PathAcceptor {
       // The peer knows why, or was never there.
       stream.destroy();
     } finally {
-      this.#limit.giveBack(remote);
+      this.#limit.giveBack(origin);
     }
   }
 

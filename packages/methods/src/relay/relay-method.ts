@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
+  type Cancellation,
   type Circuit,
   type ConnectionMethod,
   type DialAttempt,
@@ -14,6 +15,7 @@ import {
   type PeerTarget,
   type RawPath,
   safeText,
+  serviceObstacle,
 } from "@lekt/protocol";
 import { connectCircuit } from "./circuit-connection.ts";
 import { circuitRoundTripMs } from "./circuit-round-trip.ts";
@@ -51,8 +53,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   readonly relayed = true;
   readonly #options: Required<RelayMethodOptions>;
   #host: MethodHost<Duplex> | undefined;
-  /** host:port of the own server's. */
-  #relay: string | undefined;
+  #facts: NetworkFacts | undefined;
   /** What is under way, by peer and attempt; to abort one ends it. */
   readonly #dials = new Map<string, UnderWay>();
   readonly #offers = new Map<string, UnderWay>();
@@ -67,8 +68,13 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     return new Uint8Array(0);
   }
 
-  learned({ relay }: NetworkFacts): void {
-    this.#relay = relay;
+  learned(facts: NetworkFacts): void {
+    this.#facts = facts;
+  }
+
+  /** host:port of the own server's. */
+  get #relay(): string | undefined {
+    return this.#facts?.relay;
   }
 
   obstacle({ payload }: PeerTarget): string | undefined {
@@ -93,7 +99,9 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       host.signal(identity, offerSignal(attempt.id, circuit.token, circuit.relay));
       isOffered = true;
       const token = fromHex(circuit.token) as Uint8Array;
-      return pathOf(await underWay.unlessEnded(connectCircuit(address, token, underWay.cancellation)));
+      return pathOf(
+        await underWay.unlessEnded(this.#connect(address, token, underWay.cancellation, "server")),
+      );
     } catch (error) {
       const told = underWay.error ?? (error as LektError);
       // The other side would wait at the relay.
@@ -130,11 +138,9 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     try {
       const circuit = await this.#started().circuit();
       const signal = AbortSignal.any([timeout, this.#closing.signal]);
-      const roundTripMs = await circuitRoundTripMs(
-        addressIn(circuit),
-        fromHex(circuit.token) as Uint8Array,
-        signal,
-      );
+      const token = fromHex(circuit.token) as Uint8Array;
+      const connect = (ended: AbortSignal) => this.#connect(addressIn(circuit), token, ended, "server");
+      const roundTripMs = await circuitRoundTripMs(connect, signal);
       return { method, reach: "relayed", relay: circuit.relay, roundTripMs };
     } catch (error) {
       const reason = timeout.aborted ? `the relay ${relay} does not answer` : (error as Error).message;
@@ -177,7 +183,14 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       FOLLOW_TIMEOUT_MS,
     );
     underWay
-      .unlessEnded(connectCircuit(address, offer.token, underWay.cancellation))
+      .unlessEnded(
+        this.#connect(
+          address,
+          offer.token,
+          underWay.cancellation,
+          this.#options.foreignRelays ? "peer" : "server",
+        ),
+      )
       .then(
         (socket) => host.accepted(pathOf(socket), { identity: from.identity, attempt: message.attempt }),
         (error: Error) => {
@@ -188,6 +201,18 @@ class RelayMethod implements ConnectionMethod<Duplex> {
         clearTimeout(timer);
         this.#offers.delete(key);
       });
+  }
+
+  #connect(
+    relay: RelayAddress,
+    token: Uint8Array,
+    cancellation: Cancellation,
+    namedBy: "server" | "peer",
+  ): Promise<Socket> {
+    const { publicAddress: ownPublicAddress, localAddress: ownLocalAddress } = this.#facts ?? {};
+    return connectCircuit(relay, token, cancellation, (address) =>
+      serviceObstacle({ address, namedBy, ownPublicAddress, ownLocalAddress }),
+    );
   }
 
   /**

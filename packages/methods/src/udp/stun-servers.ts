@@ -1,11 +1,20 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Endpoint } from "@lekt/protocol";
+import { type Endpoint, type NetworkFacts, serviceObstacle } from "@lekt/protocol";
 
-/** @param servers "host:port" each. @returns one address of each family for each of them that is known. */
-export async function resolveStunServers(servers: readonly string[]): Promise<Endpoint[]> {
-  const resolved = await Promise.all(servers.map(resolveServer));
-  const endpoints = resolved.flat();
+/** Names that are looked up: a server has two ports, and perhaps a second address. */
+const MAX_NAMES = 8;
+
+/** @returns one address of each family for each server that is known, where it may be sent to (spec 9.5.6). */
+export async function resolveStunServers(facts: NetworkFacts | undefined): Promise<Endpoint[]> {
+  const { stun = [], publicAddress: ownPublicAddress, localAddress: ownLocalAddress } = facts ?? {};
+  const resolved = await Promise.all(stun.slice(0, MAX_NAMES).map(resolveServer));
+  const endpoints = resolved
+    .flat()
+    .filter(
+      ({ address }) =>
+        serviceObstacle({ address, namedBy: "server", ownPublicAddress, ownLocalAddress }) === undefined,
+    );
   return endpoints.filter(
     ({ address, port }, i) =>
       endpoints.findIndex((other) => other.address === address && other.port === port) === i,

@@ -163,8 +163,7 @@ export class UdpNetwork {
     const known = this.#observations.get(socket);
     const nowMs = performance.now();
     if (known && nowMs - known.atMs < OBSERVATION_FRESH_MS) return known.seen;
-    const stun = this.#facts?.stun ?? [];
-    const seen = resolveStunServers(stun).then((servers) => socket.observer.observe(servers));
+    const seen = resolveStunServers(this.#facts).then((servers) => socket.observer.observe(servers));
     this.#observations.set(socket, { atMs: nowMs, seen });
     return seen;
   }

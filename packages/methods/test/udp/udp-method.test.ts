@@ -149,6 +149,22 @@ describe("the method udp", () => {
     expect((await a.host.signals.next()).message).toMatchObject({ type: "fail" });
   });
 
+  it("asks no STUN server on its own machine for a server on another one", async () => {
+    let asked = 0;
+    const server = await StunResponder.open((from) => {
+      asked++;
+      return from;
+    });
+    closing.push(() => server.close());
+    const stun = [server.text, "169.254.169.254:53", "localhost:9"];
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
+    const dialling = a.method.dial(new FakeAttempt({ ...a.target, identity: IDENTITY_B }));
+    dialling.catch(() => {});
+    expect((await a.host.signals.next()).message).toMatchObject({ type: "offer", nat: "unknown" });
+    a.method.undeliverable(IDENTITY_B);
+    expect(asked).toBe(0);
+  });
+
   it("says at once that there is no way between two symmetric networks", async () => {
     let port = 40_000;
     const servers = [await StunResponder.open(seen), await StunResponder.open(seen)];
@@ -157,8 +173,8 @@ describe("the method udp", () => {
     }
     for (const server of servers) closing.push(() => server.close());
     const stun = servers.map(({ text }) => text);
-    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
-    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6", stun });
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun });
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", stun });
     // What else the machine that runs the test is connected to must not help.
     const reflexive: Change = (message) => {
       const { candidates } = message;
