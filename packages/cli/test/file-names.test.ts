@@ -78,6 +78,7 @@ describe("localPath", () => {
       ["photos", ".git", "日本 1.jpg"],
     ],
     [["10:30 <new>?.png"], ["10_30 _new__.png"]],
+    [["photo\u202egpj.exe"], ["photo_gpj.exe"]],
     [["..."], ["_._"]],
     [
       [".ssh", "authorized_keys"],

@@ -1,149 +1,42 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
-  chmodSync,
-  existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DropFolder, MAX_SAME_NAMES } from "../src/files/drop-folder.ts";
-import { FileChannel, MAX_FRAME_BYTES, type Received } from "../src/files/file-channel.ts";
+import { FileChannel, MAX_FRAME_BYTES } from "../src/files/file-channel.ts";
 import type { FileMessage } from "../src/files/file-messages.ts";
 import { numberedName, partName } from "../src/files/file-names.ts";
-import { RECEIVE_LIMITS, type ReceiveLimits, receiveFiles } from "../src/files/file-receiver.ts";
 import { sendFiles } from "../src/files/file-sender.ts";
-import { type OutgoingFile, outgoingFiles } from "../src/files/outgoing-files.ts";
+import { outgoingFiles } from "../src/files/outgoing-files.ts";
 import { MAX_TRANSFERS, Reception } from "../src/files/reception.ts";
-import type { Tell, TransferEvent, TransferResult } from "../src/files/transfer-event.ts";
+import type { Tell } from "../src/files/transfer-event.ts";
 
-const FINE = { done: 1, failed: 0, firstFailure: undefined };
-
-let ground: string;
-let source: string;
-let inbox: string;
-
-beforeEach(() => {
-  ground = realpathSync(mkdtempSync(join(tmpdir(), "lekt-files-")));
-  source = join(ground, "source");
-  inbox = join(ground, "inbox");
-  for (const folder of [source, inbox]) mkdirSync(folder);
-  onTestFinished(() => rmSync(ground, { recursive: true, force: true }));
-});
-
-/** A file to be sent. */
-function make(name: string, bytes: string | Buffer, mode = 0o644): string {
-  const path = join(source, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, bytes);
-  chmodSync(path, mode);
-  return path;
-}
-
-function sha256(bytes: string | Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-const silent: Tell = async () => {};
-
-interface Ends {
-  readonly sent: Promise<TransferResult>;
-  readonly received: Promise<TransferResult>;
-  readonly sending: Duplex;
-}
-
-interface Tellers {
-  readonly sender?: Tell;
-  readonly receiver?: Tell;
-  readonly limits?: Partial<ReceiveLimits>;
-}
-
-async function transfer(files: readonly OutgoingFile[], tellers: Tellers = {}): Promise<Ends> {
-  const { sending, received } = await receiver(tellers);
-  const sent = sendFiles(sending, files, tellers.sender ?? silent);
-  sent.catch(() => {});
-  return { sent, received, sending };
-}
-
-/** One that waits for a sender. */
-async function receiver({ receiver: tell = silent, limits }: Tellers = {}): Promise<Omit<Ends, "sent">> {
-  const [sending, receiving] = duplexPair();
-  for (const stream of [sending, receiving]) stream.on("error", () => {});
-  // As a path does: whoever breaks it breaks it for both.
-  sending.once("close", () => receiving.destroy());
-  receiving.once("close", () => sending.destroy());
-  const folder = await DropFolder.open(inbox);
-  const received = receiveFiles(receiving, folder, { ...RECEIVE_LIMITS, ...limits }, tell);
-  received.catch(() => {});
-  onTestFinished(async () => {
-    sending.destroy();
-    await received.catch(() => {});
-  });
-  return { sending, received };
-}
-
-async function send(paths: readonly string[], tellers: Tellers = {}): Promise<TransferResult> {
-  const { files } = await outgoingFiles(paths);
-  const { sent, received } = await transfer(files, tellers);
-  const [ours, theirs] = await Promise.all([sent, received]);
-  expect({ ...theirs, firstFailure: undefined }).toEqual({ ...ours, firstFailure: undefined });
-  return ours;
-}
-
-function recorder(): { readonly tell: Tell; readonly events: TransferEvent[] } {
-  const events: TransferEvent[] = [];
-  return {
-    events,
-    tell: async (event) => {
-      events.push(event);
-    },
-  };
-}
-
-/** A sender that says whatever it wants. */
-class ScriptedSender {
-  readonly channel: FileChannel;
-  readonly received: Promise<TransferResult>;
-  /** To the transfer. */
-  readonly answer: Received;
-
-  private constructor(channel: FileChannel, received: Promise<TransferResult>, answer: Received) {
-    this.channel = channel;
-    this.received = received;
-    this.answer = answer;
-  }
-
-  static async begin(files: number, bytes: number, tellers: Tellers = {}): Promise<ScriptedSender> {
-    const { sending, received } = await receiver(tellers);
-    const channel = new FileChannel(sending);
-    await channel.send({ type: "transfer", version: 1, files, bytes });
-    return new ScriptedSender(channel, received, await channel.next());
-  }
-
-  async offer(offer: Partial<FileMessage>): Promise<Received> {
-    const plain = { type: "file", path: ["a"], size: 3, executable: false, sha256: sha256("abc") } as const;
-    await this.channel.send({ ...plain, ...offer });
-    return this.channel.next();
-  }
-
-  async finish(bytes: string): Promise<Received> {
-    await this.channel.sendData(Buffer.from(bytes));
-    await this.channel.send({ type: "end" });
-    return this.channel.next();
-  }
-}
+import {
+  FINE,
+  ground,
+  inbox,
+  make,
+  receiver,
+  recorder,
+  ScriptedSender,
+  send,
+  sha256,
+  silent,
+  source,
+  transfer,
+} from "./file-ground.ts";
 
 describe("a transfer", () => {
   it("brings files and folders over, with all that is in them", async () => {
@@ -532,32 +425,5 @@ describe("a receiver", () => {
       type: "from",
     });
     expect(await sender.finish(content.toString("latin1"))).toMatchObject({ type: "stored" });
-  });
-});
-
-describe("outgoingFiles", () => {
-  it("leaves out symbolic links in folders, and follows one that is named", async () => {
-    make("tree/a", "a");
-    symlinkSync(join(ground, "inbox"), join(source, "tree/link"));
-    symlinkSync(join(source, "tree/a"), join(source, "named"));
-    const { files, skipped } = await outgoingFiles([join(source, "tree"), join(source, "named")]);
-    expect(files.map(({ path }) => path.join("/"))).toEqual(["tree/a", "named"]);
-    expect(skipped).toEqual([join(source, "tree/link")]);
-  });
-
-  it("takes as many files as are allowed, and no more", async () => {
-    for (const name of ["a", "b"]) make(`tree/${name}`, name);
-    expect((await outgoingFiles([join(source, "tree")], 2)).files).toHaveLength(2);
-    await expect(outgoingFiles([join(source, "tree")], 1)).rejects.toMatchObject({ code: "LEKT_OPTION" });
-  });
-
-  it("says what it cannot send", async () => {
-    await expect(outgoingFiles([join(source, "none")])).rejects.toThrow(
-      /cannot be sent: there is no such file/,
-    );
-    await expect(outgoingFiles(["/"])).rejects.toThrow("'/' cannot be sent: it has no name.");
-    await expect(outgoingFiles(["/dev/null"])).rejects.toThrow(/it is neither a file nor a folder/);
-    await expect(outgoingFiles([inbox])).rejects.toThrow("There is nothing to send: no file was found.");
-    expect(existsSync(inbox)).toBe(true);
   });
 });

@@ -87,6 +87,7 @@ describe("lekt send and lekt receive", () => {
     expect(stderr).toMatch(
       /^lekt: bob has the identity .* it is remembered\.\nlekt: Connected to bob: relay, over the relay/,
     );
+    expect(stderr).not.toContain("%");
     expect(stdout).toBe("large.bin: sent, 104.9 MB\ntree/deep/a.txt: sent, 3 bytes\n");
     expect(code).toBe(0);
     const sha256 = createHash("sha256").update(readFileSync(large)).digest("hex");

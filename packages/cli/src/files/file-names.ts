@@ -11,7 +11,7 @@ const PART = /\.lekt-part$/i;
 const PART_DIGITS = 16;
 
 /**
- * The names under which a path is stored: what only some systems forbid becomes "_".
+ * The names under which a path is stored: what only some systems forbid, or people misread, becomes "_".
  * @returns undefined where it could lead out of the folder, or is none.
  */
 export function localPath(path: readonly string[]): readonly string[] | undefined {
@@ -27,7 +27,7 @@ export function localPath(path: readonly string[]): readonly string[] | undefine
 function localName(name: string): string | undefined {
   if (name === "" || name === "." || name === ".." || UNUSABLE.test(name)) return undefined;
   const usable = name
-    .replace(WINDOWS_FORBIDS, "_")
+    .replace(TROUBLESOME, "_")
     .replace(/[. ]$/, "_")
     .replace(WINDOWS_DEVICE, "_$&")
     .replace(PART, "$&_");
@@ -36,7 +36,8 @@ function localName(name: string): string | undefined {
 
 /** Separators of any system, control characters, half surrogates. */
 const UNUSABLE = /[/\\\p{Cc}\p{Cs}]/u;
-const WINDOWS_FORBIDS = /[<>:"|?*]/g;
+/** What Windows forbids, and what turns writing around: "exe.gpj" that looks like "jpg.exe". */
+const TROUBLESOME = /[<>:"|?*\u202a-\u202e\u2066-\u2069]/g;
 /** Whatever the extension. */
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)/i;
 
