@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { BadOption, wholeNumber } from "../../tools/script.ts";
 
 const PARTS = ["throughput", "first-byte"] as const;
-export type Part = (typeof PARTS)[number];
+type Part = (typeof PARTS)[number];
 
 export interface ConnectOptions {
   readonly quick: boolean;

@@ -5,13 +5,13 @@ import { Worker } from "../harness/tasks.ts";
 import type { EndTask } from "./end-process.ts";
 import type { ServerTask } from "./server-process.ts";
 
-export type Side = "near" | "far";
+type Side = "near" | "far";
 
 /** A router of tests/nat, or none. */
 export type Router = RouterKind | undefined;
 
 /** An end, as a process. */
-export interface End {
+interface End {
   readonly worker: Worker<EndTask>;
   /** Where it listens for what is raw. */
   readonly address: string;

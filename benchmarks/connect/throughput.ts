@@ -5,7 +5,7 @@ import type { EndTask, Reach } from "./end-process.ts";
 import type { ServerTask } from "./server-process.ts";
 
 export const STREAMS = ["raw TCP", "raw TLS", "tcp", "udp", "relay"] as const;
-export type StreamName = (typeof STREAMS)[number];
+type StreamName = (typeof STREAMS)[number];
 
 export interface Throughput {
   readonly stream: StreamName;

@@ -36,6 +36,7 @@ export class UdxDuplex extends Duplex {
   readonly #received: Buffer[] = [];
   #receivedBytes = 0;
   #wantsMore = false;
+  #isDeliveryDue = false;
   #hasPeerEnded = false;
   #takenBytes = 0;
   #reportedBytes = 0;
@@ -148,7 +149,17 @@ export class UdxDuplex extends Duplex {
     const joined = last && joinNeighbours(last, chunk);
     if (joined) this.#received[this.#received.length - 1] = joined;
     else this.#received.push(chunk);
-    if (this.#wantsMore) this.#deliver();
+    if (this.#wantsMore) this.#deliverSoon();
+  }
+
+  /** udx gives out each datagram by itself; those that came together are handed on as one. */
+  #deliverSoon(): void {
+    if (this.#isDeliveryDue) return;
+    this.#isDeliveryDue = true;
+    setImmediate(() => {
+      this.#isDeliveryDue = false;
+      if (!this.destroyed) this.#deliver();
+    });
   }
 
   #deliver(): void {
