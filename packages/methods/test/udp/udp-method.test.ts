@@ -195,8 +195,8 @@ describe("the method udp", () => {
 
   it("gives its own reason where both see none, however fast the peer's comes", async () => {
     const stun = [`127.0.0.1:${await deadSocket()}`];
-    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
-    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6" });
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun });
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6" });
     const dialling = a.method.dial(new FakeAttempt(b.target));
     dialling.catch(() => {});
     const signalOf = async ({ host }: Side) => {
