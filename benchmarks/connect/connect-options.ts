@@ -22,7 +22,7 @@ export const USAGE = `npm run bench -- connect [options]
 Streams between two peers, each in a process of its own: how fast each method is over the loopback, beside raw TCP and
 raw TLS, and how long it takes from connect() to the first byte that came back, by each kind of path. The paths are made of network
 namespaces, with delays and NATs (root on Linux; Debian's packages iproute2, nftables, miniupnpd, python3); where there can be none
-it says so and takes the loopback. Two minutes or so.
+it says so and takes the loopback. Three minutes at most, as a rule.
 
   --quick           less data, each once, the kinds of path that take longest left out: less than half a minute
   --only PART       this alone: ${PARTS.join(" or ")}
