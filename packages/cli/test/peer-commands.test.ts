@@ -194,9 +194,9 @@ describe("lekt pipe", () => {
     const waiting = ada.run(["pipe", url, "--name", "ada"], "from ada");
     const sent = await bob.run(["pipe", url, "--to", "ada"], bytes);
     expect(sent).toMatchObject({ code: 0, stdout: "from ada" });
-    const { code, stdout } = await waiting;
-    expect(code).toBe(0);
-    expect(stdout === bytes).toBe(true);
+    const received = await waiting;
+    expect(received).toMatchObject({ code: 0, stderr: expect.not.stringContaining("broke") });
+    expect(received.stdout === bytes).toBe(true);
   });
 });
 
