@@ -9,7 +9,11 @@ export default defineConfig({
       "@lekt/protocol": source("packages/protocol/src/index.ts"),
       "@lekt/server": source("packages/server/src/index.ts"),
       "@lekt/client": source("packages/client/src/index.ts"),
+      "@lekt/methods/tcp": source("packages/methods/src/tcp/index.ts"),
+      "@lekt/methods/udp": source("packages/methods/src/udp/index.ts"),
+      "@lekt/methods/relay": source("packages/methods/src/relay/index.ts"),
       "@lekt/conformance": source("packages/conformance/src/index.ts"),
+      "@lekt/testkit/method-suite": source("packages/testkit/src/method-suite.ts"),
       "@lekt/testkit": source("packages/testkit/src/index.ts"),
     },
   },
@@ -28,7 +32,7 @@ export default defineConfig({
         test: {
           name: "sockets",
           include: [
-            "packages/{server,client,cli,conformance}/test/**/*.test.ts",
+            "packages/{server,client,methods,cli,conformance}/test/**/*.test.ts",
             "tests/**/*.test.ts",
             "benchmarks/test/**/*.test.ts",
           ],

@@ -18,6 +18,7 @@ const SIZES = [250, 500, 1_000, 2_000, 4_000];
 const QUICK_SIZES = [250];
 
 export const USAGE = `npm run bench -- [options]
+npm run bench -- connect [options]    streams between peers; see npm run bench -- connect --help
 
 The same work for LEKT and for what people would use instead: N clients come, each publishes forty bytes,
 everybody learns of everybody; a tenth leave; then some come and go. Ten minutes at most.

@@ -4,6 +4,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { runScript } from "../tools/script.ts";
 import { type BenchOptions, parseBenchOptions, USAGE } from "./bench-options.ts";
+import { benchConnect } from "./connect/bench-connect.ts";
+import { USAGE as CONNECT_USAGE } from "./connect/connect-options.ts";
 import { type Plan, type Result, runMatrix } from "./harness/matrix.ts";
 import { plot } from "./report/plot.ts";
 import { ProgressLine } from "./report/progress-line.ts";
@@ -85,4 +87,9 @@ async function bench(args: readonly string[]): Promise<boolean> {
   return results.every(({ outcome }) => outcome.kind !== "wrong");
 }
 
-await runScript({ command: "npm run bench", usage: USAGE, main: bench });
+const [verb] = process.argv.slice(2);
+await runScript(
+  verb === "connect"
+    ? { command: "npm run bench", usage: CONNECT_USAGE, main: ([, ...args]) => benchConnect(args) }
+    : { command: "npm run bench", usage: USAGE, main: bench },
+);

@@ -214,6 +214,7 @@ export class ServerProcess {
     return {
       address: visit.person.address,
       port: 40_000,
+      localAddress: "192.0.2.1",
       write: (parts) => {
         if (socket.isClosed) return true;
         this.#checked(() => {

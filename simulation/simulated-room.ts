@@ -305,6 +305,7 @@ export class SimulatedRoom {
   #handle(event: ClientSessionEvent, byDeadline: boolean, isLast: boolean): void {
     switch (event.type) {
       case "send":
+      case "signal":
         break;
       case "ready":
         this.#asked = event.asked;

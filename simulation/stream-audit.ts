@@ -12,9 +12,10 @@ export interface StreamEvents {
 const HEADER_BYTES = 8;
 const REQUEST_BYTES = 12;
 const UPDATE_HEAD_BYTES = 20;
+const SIGNAL_HEAD_BYTES = 44;
 /** The protocol asks for packets below this size (spec 5.10). */
 const PACKET_END_BYTES = 65_536;
-const TYPE = { accept: 0x41, request: 0x54, update: 0x48, reject: 0x52 } as const;
+const TYPE = { accept: 0x41, request: 0x54, update: 0x48, reject: 0x52, signal: 0x53 } as const;
 const KIND = { added: 0x41, removed: 0x52 } as const;
 
 /**
@@ -70,6 +71,10 @@ export class StreamAudit {
         return REQUEST_BYTES;
       case TYPE.reject:
         return this.#reject(view, at);
+      case TYPE.signal:
+        this.#expect("heartbeat", "a signal");
+        if (left < SIGNAL_HEAD_BYTES) throw new Violation("a write ends inside a signal's head");
+        return SIGNAL_HEAD_BYTES + view.getUint32(at + SIGNAL_HEAD_BYTES - 4);
       case TYPE.update:
         this.#expect("heartbeat", "an update");
         return this.#update(view, at, left);

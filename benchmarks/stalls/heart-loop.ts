@@ -126,6 +126,7 @@ export class HeartLoop {
 export class HeartClient implements Link {
   readonly address: string;
   readonly port = 40_000;
+  readonly localAddress = "127.0.0.1";
   /** How many replies it got. */
   replies = 0;
   readonly #loop: HeartLoop;

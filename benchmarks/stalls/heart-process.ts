@@ -1,6 +1,7 @@
 /** A process in which one scene of the heart alone is played. */
+
+import { serveTasks } from "../harness/tasks.ts";
 import { HEART_SCENES } from "./heart-scenes.ts";
-import { serveTasks } from "./tasks.ts";
 
 export interface HeartTask {
   readonly scene: string;

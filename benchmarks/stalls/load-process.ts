@@ -1,6 +1,7 @@
 /** Very many clients in one process. They read no more of the protocol than the work needs. */
+
+import { serveTasks } from "../harness/tasks.ts";
 import { SocketClient } from "./socket-client.ts";
-import { serveTasks } from "./tasks.ts";
 
 export type LoadTask =
   | { readonly do: "join"; readonly kind: "lekt" | "bare"; readonly port: number; readonly clients: number }

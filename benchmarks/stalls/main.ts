@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
 import { BadOption, runScript, wholeNumber } from "../../tools/script.ts";
+import { Worker } from "../harness/tasks.ts";
 import { asMarkdown, figure, type Table } from "../report/tables.ts";
 import type { HeartTask } from "./heart-process.ts";
 import { HEART_SCENES, type Round } from "./heart-scenes.ts";
 import { playWithSockets, type ServerKind, type SocketRounds } from "./socket-scenes.ts";
-import { Worker } from "./tasks.ts";
 
 const NAMES = [...HEART_SCENES.map(({ name }) => name), "sockets"];
 const USAGE = `npx tsx benchmarks/stalls/main.ts [options]
@@ -67,7 +67,7 @@ async function main(args: readonly string[]): Promise<boolean> {
 }
 
 async function played(scene: string, clients: number, rounds: number): Promise<Round[]> {
-  const worker = await Worker.start<HeartTask>("heart-process.ts");
+  const worker = await Worker.start<HeartTask>("../stalls/heart-process.ts");
   try {
     return await worker.do<Round[]>({ scene, clients, rounds });
   } finally {

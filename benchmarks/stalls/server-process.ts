@@ -3,9 +3,9 @@ import { type AddressInfo, createServer as createNetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeEndOfReply } from "@lekt/protocol";
 import { createServer } from "@lekt/server";
+import { serveTasks } from "../harness/tasks.ts";
 import { ROOMY } from "./roomy.ts";
 import { stalls, watchStalls } from "./stall-meter.ts";
-import { serveTasks } from "./tasks.ts";
 
 export type ServerTask = { readonly do: "listen" | "watch" | "report" | "wait until empty" };
 

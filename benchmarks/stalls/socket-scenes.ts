@@ -1,8 +1,8 @@
+import { Worker } from "../harness/tasks.ts";
 import type { Round } from "./heart-scenes.ts";
 import type { LoadTask } from "./load-process.ts";
 import type { ServerTask } from "./server-process.ts";
 import type { Stalls } from "./stall-meter.ts";
-import { Worker } from "./tasks.ts";
 
 export type ServerKind = "lekt" | "bare";
 
@@ -17,13 +17,13 @@ export async function playWithSockets(
   clients: number,
   rounds: number,
 ): Promise<SocketRounds> {
-  const server = await Worker.start<ServerTask>("server-process.ts", [kind]);
+  const server = await Worker.start<ServerTask>("../stalls/server-process.ts", [kind]);
   const update: Round[] = [];
   const leave: Round[] = [];
   try {
     const port = await server.do<number>({ do: "listen" });
     for (let round = 0; round < rounds; round++) {
-      const load = await Worker.start<LoadTask>("load-process.ts");
+      const load = await Worker.start<LoadTask>("../stalls/load-process.ts");
       try {
         await load.do({ do: "join", kind, port, clients });
         update.push(await measured(server, () => load.do({ do: "update" })));

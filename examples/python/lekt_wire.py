@@ -5,6 +5,7 @@ Clause numbers refer to protocol.md, method numbers to methods.md.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import json
@@ -584,6 +585,7 @@ METHODS: dict[int, Method] = {
     21: Method("data", _data),
     22: Method("hold", parse_hold, published=False),
     23: Method("server", _empty, published=False),
+    24: Method("signal", _empty, published=False, asked=False),
     25: Method("ipv6", _sized("an IPv6 address", 16), asked=False),
     26: Method("resume", _token, published=False, asked=False),
     27: Method("watch", _empty, published=False),
@@ -669,7 +671,29 @@ class Url:
     @property
     def reserved(self) -> bool:
         """A right form that this version cannot open (2.2.1, 2.2.6)."""
-        return self.scheme != "lekt" or bool(self.fragment)
+        return self.scheme != "lekt" or any(not part.startswith("key=") for part in _parts(self.fragment))
+
+    @property
+    def network_key(self) -> bytes | None:
+        """The secret of the peers (2.2.7); this program connects none."""
+        return _parse_network_key(self.fragment)
+
+
+def _parts(fragment: str) -> list[str]:
+    return fragment.split("&") if fragment else []
+
+
+def _parse_network_key(fragment: str) -> bytes | None:
+    """2.2.7"""
+    keys = [part[len("key=") :] for part in _parts(fragment) if part.startswith("key=")]
+    if not keys:
+        return None
+    if len(keys) > 1 or not re.fullmatch(r"[A-Za-z0-9_-]{43}", keys[0]):
+        raise UrlError("the network key is not 43 characters of base64url, once")
+    key = base64.urlsafe_b64decode(keys[0] + "=")
+    if base64.urlsafe_b64encode(key).decode() != keys[0] + "=":
+        raise UrlError("the network key has bits that no byte has")
+    return key
 
 
 def parse_url(url: str) -> Url:
@@ -685,6 +709,7 @@ def parse_url(url: str) -> Url:
     scheme = scheme.lower()
     if scheme not in _SCHEMES:
         raise UrlError("the scheme is not lekt")
+    _parse_network_key(fragment or "")
     return Url(
         scheme, _parse_host(host), _parse_port(port), _parse_path(path or ""), _SCHEMES[scheme], fragment or ""
     )

@@ -18,6 +18,8 @@ export class NaiveClientSession {
   /** Methods that the server asked for and the client answers. */
   readonly asked: number[] = [];
   isReady = false;
+  /** Signals that came, in order: identity and payload as hex digits. */
+  readonly signals: string[] = [];
   /** Why the session ended. */
   code: string | undefined;
   readonly contentOf = contentOf;
@@ -68,6 +70,10 @@ export class NaiveClientSession {
     return this.code === undefined && this.isReady && isAsked && isPublished(method);
   }
 
+  get takesSignals(): boolean {
+    return this.code === undefined && this.isReady && this.asked.includes(METHOD.signal);
+  }
+
   isTokenOf(token: Uint8Array): boolean {
     return toHex(token) === this.#offered;
   }
@@ -86,6 +92,9 @@ export class NaiveClientSession {
       case "address":
         this.#mayResume = false;
         this.#roster.remove(packet.ip);
+        return;
+      case "signal":
+        this.signals.push(`${toHex(packet.identity)} ${toHex(packet.payload)}`);
         return;
       case "reject":
         this.code = rejectErrorCode(packet.word);

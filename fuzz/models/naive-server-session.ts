@@ -4,6 +4,7 @@ import {
   MAX_KNOWN_METHODS,
   MAX_PAYLOAD_BYTES,
   MAX_PUBLISHED_BYTES,
+  MAX_SIGNAL_BYTES,
   MAX_TOTAL_PAYLOAD_BYTES,
   METHOD,
   methodDefinition,
@@ -28,6 +29,10 @@ export class NaiveServerSession {
   heartbeats = 0;
   /** Payloads that were replaced, ever. */
   updates = 0;
+  /** The token of the circuit that it asked for; what follows is no packet. */
+  circuit: Uint8Array | undefined;
+  /** Signals that came, ever. */
+  signals = 0;
   /** What the client is to be refused with. */
   word: string | undefined;
   #bytes: number[] = [];
@@ -45,10 +50,10 @@ export class NaiveServerSession {
   }
 
   receive(bytes: Uint8Array, nowMs: number): void {
-    if (this.word !== undefined) return;
+    if (this.word !== undefined || this.circuit) return;
     this.#bytes.push(...bytes);
     try {
-      while (this.#bytes.length > 0) {
+      while (this.#bytes.length > 0 && !this.circuit) {
         const length = this.#packet(nowMs);
         if (length === 0) return;
         this.#bytes.splice(0, length);
@@ -65,15 +70,25 @@ export class NaiveServerSession {
       if (this.#has(i + 1) && this.#bytes[i] !== "LEKT".charCodeAt(i)) refuse("malformed");
     if (!this.#has(5)) return 0;
     const type = String.fromCharCode(this.#bytes[4] ?? 0);
-    const allowed = this.asked === undefined ? "H" : this.isAdmitted ? "HT" : "T";
+    const inHeartbeats = this.#takesSignals ? "HTS" : "HT";
+    const allowed = this.asked === undefined ? "HC" : this.isAdmitted ? inHeartbeats : "T";
     if (!allowed.includes(type)) refuse("malformed");
     if (!this.#has(8)) return 0;
+    if (type === "C") return this.#circuit();
     if (this.asked === undefined) return this.#handshake();
     if (type === "T") return this.#response(nowMs);
+    if (type === "S") return this.#signal();
     if (!this.#has(16)) return 0;
     this.#charge(nowMs);
     this.heartbeats++;
     return 16;
+  }
+
+  #circuit(): number {
+    if (this.#bytes[5] !== 1) refuse("version");
+    if (!this.#has(40)) return 0;
+    this.circuit = Uint8Array.from(this.#bytes.slice(8, 40));
+    return 40;
   }
 
   #handshake(): number {
@@ -89,9 +104,11 @@ export class NaiveServerSession {
       if (Math.floor(word / 2 ** ((method - 1) % 32)) % 2 === 1) methods.push(method);
     }
     if (methods.some((method) => method > known)) refuse("malformed");
-    this.asked = methods.filter(
-      (method) => isAskedFor(method) && (method !== METHOD.token || this.#isProtected),
-    );
+    this.asked = methods.filter((method) => {
+      if (method === METHOD.token) return this.#isProtected;
+      if (method === METHOD.signal) return methods.includes(METHOD.identity);
+      return isAskedFor(method);
+    });
     return 12 + 4 * words;
   }
 
@@ -112,6 +129,20 @@ export class NaiveServerSession {
     this.answers.set(method, payload);
     if (isUpdate) this.updates++;
     return 16 + length;
+  }
+
+  get #takesSignals(): boolean {
+    return this.asked?.includes(METHOD.signal) ?? false;
+  }
+
+  #signal(): number {
+    if (!this.#has(44)) return 0;
+    const length = this.#u32(40);
+    if (length === 0) refuse("malformed");
+    if (length > MAX_SIGNAL_BYTES) refuse("limit");
+    if (!this.#has(44 + length)) return 0;
+    this.signals++;
+    return 44 + length;
   }
 
   #mayReplace(method: number): boolean {

@@ -1,10 +1,13 @@
 import {
   type ClientPacket,
   ClientPacketDecoder,
+  type ClientPhase,
   concatBytes,
+  encodeCircuit,
   encodeHandshake,
   encodeHeartbeat,
   encodeResponse,
+  encodeSignal,
   ProtocolError,
 } from "@lekt/protocol";
 import { naiveClientPackets } from "@lekt/testkit";
@@ -13,11 +16,11 @@ import { check, type FuzzTarget, type Note } from "../engine/fuzz-target.ts";
 import { checkAgainstNaive, type Decoding, feed, type StreamDecoder } from "./decoding.ts";
 import { streamSeeds } from "./vector-seeds.ts";
 
-/** The largest packet that waits to be whole: a response with the longest payload, or the longest handshake. */
-const MAX_WAITING_BYTES = 16 + 4_096;
+/** The largest packet that waits to be whole: the longest signal. */
+const MAX_WAITING_BYTES = 44 + 16_384;
 
 export interface ClientDecoder extends StreamDecoder<ClientPacket> {
-  phase: "handshake" | "setup" | "heartbeat";
+  phase: ClientPhase;
 }
 
 /** `calls[0]` says how many answers the server waits for. */
@@ -74,6 +77,10 @@ function encode(packet: ClientPacket): Uint8Array {
       return encodeResponse(packet.method, packet.payload, packet.version);
     case "heartbeat":
       return encodeHeartbeat(packet.timestamp, packet.version);
+    case "circuit":
+      return encodeCircuit(packet.token, packet.version);
+    case "signal":
+      return encodeSignal(packet.identity, packet.payload, packet.version);
   }
 }
 
@@ -82,9 +89,13 @@ function seeds(): readonly FuzzInput[] {
   const answers = [encodeResponse(1, new Uint8Array(2)), encodeResponse(17, Uint8Array.of(0x61))];
   const whole = concatBytes([handshake, ...answers, encodeHeartbeat(1n), encodeHeartbeat(-1n)]);
   const asked = Uint8Array.of(answers.length);
+  const signals = [1, 40].map((length) =>
+    encodeSignal(new Uint8Array(32).fill(length), new Uint8Array(length)),
+  );
   return [
     inputOf(whole, asked),
     inputOf(whole, asked, [3, 20, 21, 40]),
+    inputOf(concatBytes([encodeHandshake(24, [19, 24]), ...signals, encodeHeartbeat(1n)]), Uint8Array.of(0)),
     ...streamSeeds(
       "client to server",
       { handshake: new Uint8Array(0), setup: handshake, heartbeat: concatBytes([handshake, ...answers]) },

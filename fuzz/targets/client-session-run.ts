@@ -7,6 +7,7 @@ import {
   LektError,
   METHOD,
   RosterView,
+  toHex,
 } from "@lekt/protocol";
 import { ByteDealer } from "../engine/fuzz-input.ts";
 import { check, type Note } from "../engine/fuzz-target.ts";
@@ -21,6 +22,7 @@ export type MakeClientSession = (options: ClientSessionOptions, nowMs: number) =
 const STEPS_MS = [
   0, 1, 55, 100, 999, 1_000, 5_000, 9_999, 10_000, 12_500, 30_000, 35_000, 55_000, 1e6, 1e12, 0.25,
 ];
+const SOMEBODY = new Uint8Array(32).fill(9);
 const PAYLOADS = [new Uint8Array(0), Uint8Array.of(1), new Uint8Array(200)];
 /** What a server takes at the most (spec 5.14). */
 const SPACING_MS = 50;
@@ -44,6 +46,8 @@ export class ClientSessionRun {
   #ended: LektError | undefined;
   #replies = 0;
   #updates = 0;
+  #signals: string[] = [];
+  #signalsSent = 0;
   /** When the next heartbeat would be due, were the rate used up. */
   #nextMs = 0;
   #trace = "";
@@ -76,6 +80,8 @@ export class ClientSessionRun {
     this.#ended = undefined;
     this.#replies = 0;
     this.#updates = 0;
+    this.#signals = [];
+    this.#signalsSent = 0;
     this.#nextMs = 0;
     return [session, new NaiveClientSession(this.#roster, this.#offers, this.#maxPeers)];
   }
@@ -87,7 +93,7 @@ export class ClientSessionRun {
   }
 
   #call(): void {
-    switch (this.#dealer.below(10)) {
+    switch (this.#dealer.below(11)) {
       case 0:
       case 1:
       case 2:
@@ -124,6 +130,13 @@ export class ClientSessionRun {
         );
         if (isTaken) this.#updates++;
         this.#settle("u");
+        return;
+      }
+      case 10: {
+        const isSent = this.#session.signal(SOMEBODY, Uint8Array.of(1));
+        check(isSent === this.#model.takesSignals, "a signal is sent or not, unlike it should be");
+        if (isSent) this.#signalsSent++;
+        this.#settle("i");
         return;
       }
       default:
@@ -165,6 +178,7 @@ export class ClientSessionRun {
       `ended with ${this.#ended?.code}, not with ${this.#model.code}`,
     );
     this.#checkSent();
+    check(`${this.#signals}` === `${this.#model.signals}`, "other signals came");
     if (this.#roster.isUnspecified) return;
     const present = [...this.#view.entries()].filter(({ stale }) => !stale);
     check(this.#view.size === present.length, "the size of the view is not that of its entries");
@@ -197,6 +211,9 @@ export class ClientSessionRun {
       case "ready":
         check(`${event.asked}` === `${this.#model.asked}`, "other methods were asked for");
         return;
+      case "signal":
+        this.#signals.push(`${toHex(event.from)} ${toHex(event.payload)}`);
+        return;
       case "server":
         return;
     }
@@ -224,7 +241,9 @@ export class ClientSessionRun {
       "another handshake",
     );
     const responses = others.flatMap((packet) => (packet.type === "response" ? [packet] : []));
-    const heartbeats = others.length - responses.length;
+    const signals = others.filter(({ type }) => type === "signal").length;
+    check(signals === this.#signalsSent, "another number of signals");
+    const heartbeats = others.length - responses.length - signals;
     // What is replaced too fast waits, and only the latest is sent.
     const updates = responses.length - this.#model.asked.length;
     check(updates >= Math.min(1, this.#updates) && updates <= this.#updates, "another number of answers");

@@ -6,6 +6,7 @@ import { ODD_CHARACTERS, textOf, words } from "./text-input.ts";
 import { urlVectors } from "./vector-seeds.ts";
 
 const SECRET_LENGTH = 6;
+const KEY_TEXT = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 export function lektUrlTarget(name: string, parse: (text: string) => LektUrl = parseLektUrl): FuzzTarget {
   const run = ({ bytes }: FuzzInput, note: Note) => {
@@ -65,6 +66,8 @@ export function lektUrlTarget(name: string, parse: (text: string) => LektUrl = p
         ".",
         "xn--",
         "#secret=tokentoken",
+        "&key=",
+        `#key=${KEY_TEXT}`,
         "user:password@",
         "é",
       ),
@@ -116,6 +119,12 @@ function checkUrl(url: LektUrl, text: string): void {
   check(
     (url.fragment ?? "") === (text.includes("#") ? text.slice(text.indexOf("#") + 1) : ""),
     "another fragment",
+  );
+  const keys = (url.fragment ?? "").split("&").filter((pair) => pair.startsWith("key="));
+  const keyText = url.networkKey && Buffer.from(url.networkKey).toString("base64url");
+  check(
+    keys.length <= 1 && keys[0] === (keyText === undefined ? undefined : `key=${keyText}`),
+    "another network key",
   );
   const { network } = url;
   if (network === undefined) return;

@@ -8,6 +8,8 @@ const RESUME = [METHOD.resume, EMPTY] as const;
 const SESSION = [METHOD.session, EMPTY] as const;
 const UPDATE = [METHOD.update, EMPTY] as const;
 const SERVER = [METHOD.server, EMPTY] as const;
+const IDENTITY = [METHOD.identity, new Uint8Array(32).fill(1)] as const;
+const SIGNAL = [METHOD.signal, EMPTY] as const;
 const WATCH = [METHOD.watch, EMPTY] as const;
 
 /** What a client may offer. */
@@ -22,4 +24,5 @@ export const OFFERS: readonly ReadonlyMap<number, Uint8Array>[] = [
   new Map([SERVER, WATCH, SESSION]),
   // As a program might write them: not in order, and with one that it alone knows.
   new Map([[64, EMPTY], SERVER, TCP]),
+  new Map([IDENTITY, UPDATE, SIGNAL]),
 ];

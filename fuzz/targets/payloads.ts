@@ -60,6 +60,7 @@ function isWellFormed(index: number, payload: Uint8Array): boolean {
     case METHOD.relay:
     case METHOD.webrtc:
     case METHOD.server:
+    case METHOD.signal:
     case METHOD.watch:
     case METHOD.update:
     case METHOD.session:

@@ -4,6 +4,7 @@ import {
   encodeClientObject,
   encodeEndOfReply,
   encodeRequest,
+  encodeSignal,
   encodeUtf8,
   encodeWord,
   LektError,
@@ -64,6 +65,8 @@ function encode(packet: ServerPacket): Uint8Array {
       fields.setUint32(8, packet.count + (packet.type === "added" ? 0x4100_0000 : 0x5200_0000));
       return concatBytes([header("H", packet.version), new Uint8Array(fields.buffer)]);
     }
+    case "signal":
+      return encodeSignal(packet.identity, packet.payload, packet.version);
     case "client":
       return encodeClientObject(packet.object);
     case "address": {
@@ -82,7 +85,12 @@ function seeds(): readonly FuzzInput[] {
   const accept = encodeAccept();
   const ready = concatBytes([accept, encodeRequest(1), encodeRequest(20), encodeRequest(0)]);
   const reply = concatBytes([encodeWord(26, new Uint8Array(0), 7), encodeEndOfReply(7n)]);
+  const withSignals = concatBytes([accept, encodeRequest(19), encodeRequest(24), encodeRequest(0)]);
+  const signals = [0, 1, 40].map((length) =>
+    encodeSignal(new Uint8Array(32).fill(length), new Uint8Array(length)),
+  );
   return [
+    inputOf(concatBytes([withSignals, ...signals, reply])),
     inputOf(concatBytes([ready, reply, reply])),
     inputOf(concatBytes([ready, reply, reply]), undefined, [1, 9, 30, 61]),
     ...streamSeeds(

@@ -1,5 +1,7 @@
 import {
+  equalBytes,
   type Introduction,
+  METHOD,
   parseIpv6,
   REJECT_LINGER_MS,
   REJECT_WORDS,
@@ -9,6 +11,7 @@ import {
   type ServerSession,
   type ServerSessionEffect,
   type ServerSessionOptions,
+  toHex,
 } from "@lekt/protocol";
 import { ByteDealer } from "../engine/fuzz-input.ts";
 import { check, type Note } from "../engine/fuzz-target.ts";
@@ -40,6 +43,7 @@ const TEXTS = [
 ];
 /** What the server's own texts are made of. Payloads of the seeds have other characters in them. */
 const OWN_TEXT = /^[A-Za-z0-9 ,.():'-]*$/;
+const NO_BYTES = new Uint8Array(0);
 const IPV6 = parseIpv6("2001:db8::7");
 
 /** A session, its model, and who drives both. */
@@ -55,7 +59,9 @@ export class ServerSessionRun {
   readonly #seen: Record<ServerSessionEffect["type"], number> = {
     send: 0,
     introduced: 0,
+    circuit: 0,
     updated: 0,
+    signal: 0,
     rejected: 0,
   };
   #nowMs = 0;
@@ -200,6 +206,9 @@ export class ServerSessionRun {
       case "introduced":
         this.#introduced(effect.introduction);
         return;
+      case "circuit":
+        check(equalBytes(effect.token, this.#model.circuit ?? NO_BYTES), "a circuit with another token");
+        return;
       case "updated":
         check(this.#model.isAdmitted, "updated before the heartbeat phase");
         // Of several in one piece the last one is the model's state.
@@ -208,6 +217,10 @@ export class ServerSessionRun {
           this.#address,
           this.#seen.updated === this.#model.updates ? this.#model.answers : undefined,
         );
+        return;
+      case "signal":
+        check(this.#model.isAdmitted, "a signal before the heartbeat phase");
+        check(effect.to.length === 32 && effect.payload.length > 0, "a signal of another form");
         return;
       case "rejected":
         this.#rejected(effect.word, effect.text, effect.bytes);
@@ -268,15 +281,26 @@ export class ServerSessionRun {
     this.#checkConversation();
   }
 
+  /** Signals reach who set them, under the identity shown last; the server's own is nobody's. */
+  #checkSignalIdentity(): void {
+    const { asked, answers, isIntroduced } = this.#model;
+    const shown = asked?.includes(METHOD.signal) && isIntroduced ? answers.get(METHOD.identity) : undefined;
+    const expected = shown?.some((byte) => byte !== 0) ? toHex(shown) : undefined;
+    const { signalIdentity } = this.#session;
+    check((signalIdentity && toHex(signalIdentity)) === expected, "signals go to another identity");
+  }
+
   /** What was sent, and counts, as the model has them. Only where both have read the same. */
   #checkConversation(): void {
-    const { asked, isAdmitted, isIntroduced, heartbeats, updates } = this.#model;
+    const { asked, isAdmitted, isIntroduced, heartbeats, updates, signals } = this.#model;
     if ((asked !== undefined) !== (this.#session.phase !== "handshake")) return;
     check(
       this.#session.pendingReplies === heartbeats - this.#replied,
       "another number of replies is pending",
     );
     check(this.#seen.updated === updates, "another number of updates");
+    check(this.#seen.signal === signals, "another number of signals");
+    this.#checkSignalIdentity();
     check(this.#seen.introduced === (isIntroduced ? 1 : 0), "introduced at another time");
     if (asked === undefined) {
       check(this.#packets.length === 0, "something is sent before the handshake");

@@ -5,6 +5,7 @@ import {
   encodeHold,
   encodeListeningPorts,
   encodeResponse,
+  encodeSignal,
   encodeUtf8,
   METHOD,
   ServerSession,
@@ -41,6 +42,7 @@ const OFFERS: readonly (readonly [number, Uint8Array])[] = [
   [METHOD.data, encodeUtf8("~^data^~")],
   [METHOD.hold, encodeHold(25_000)],
   [METHOD.server, new Uint8Array(0)],
+  [METHOD.signal, new Uint8Array(0)],
   [METHOD.resume, encodeUtf8("~^resume^~")],
   [METHOD.update, new Uint8Array(0)],
   [METHOD.session, new Uint8Array(0)],
@@ -62,6 +64,8 @@ function seeds(): readonly FuzzInput[] {
   const beat = encodeHeartbeat(7n);
   const everything = Uint8Array.of(admits + replies + isProtected + hasIpv6, 1, 3, 1, 6, 1);
   const update = [encodeResponse(20, encodeUtf8("~^new^~")), encodeResponse(0, encodeUtf8("~")), beat];
+  const signal = encodeSignal(new Uint8Array(32).fill(7), encodeUtf8("~^signal^~"));
+  const identities = [2, 0, 3].map((byte) => encodeResponse(METHOD.identity, new Uint8Array(32).fill(byte)));
   const handshake = encodeHandshake(20, [1, 17, 20]);
   const answers = conversation([1, 17, 20]).subarray(handshake.length);
   const whole = conversation(all);
@@ -79,6 +83,12 @@ function seeds(): readonly FuzzInput[] {
       Uint8Array.of(admits + replies),
       [20],
     ),
+    inputOf(
+      conversation([19, 24, 28], signal, ...identities, beat, signal),
+      Uint8Array.of(admits, 0, 0),
+      [88],
+    ),
+    inputOf(conversation([24], signal), Uint8Array.of(admits), [16]),
     inputOf(conversation([20, 28], ...update, ...update), Uint8Array.of(admits, 0, 0), [60]),
     ...streamSeeds(
       "client to server",

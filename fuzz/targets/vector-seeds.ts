@@ -20,7 +20,8 @@ interface PacketVector {
 /** The packets of one direction, good ones and malformed ones. */
 export function packetVectors(direction: Direction): readonly PacketVector[] {
   const side = direction === "client to server" ? "client" : "server";
-  const files = ["handshake", "setup", "updates", "reject", "reserved", `malformed-${side}`].map(vectorFile);
+  const names = ["handshake", "setup", "updates", "reject", "signals", "circuits"];
+  const files = [...names, `malformed-${side}`, "malformed-signals", "malformed-circuits"].map(vectorFile);
   const vectors = files.flat() as { direction: string; phase: PacketVector["phase"]; hex: string }[];
   return vectors
     .filter((vector) => vector.direction === direction || vector.direction === "either")

@@ -34,6 +34,7 @@ export interface ServerFlaw {
   readonly options?: ServerOptions;
 }
 
+const TYPE_C = 0x43;
 const SHORT_SETUP_MS = 500;
 const SHORT_HEARTBEAT_MS = 200;
 
@@ -126,7 +127,7 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
   "asks for reserved methods": {
     fails: ["requests-never"],
     mutation: onPacket(({ head, bytes: packet }, { methods }) =>
-      head.type === "accept" && methods.includes(24) ? concatBytes([packet, encodeRequest(24)]) : undefined,
+      head.type === "accept" && methods.includes(30) ? concatBytes([packet, encodeRequest(30)]) : undefined,
     ),
   },
   "ends the setup too early": {
@@ -159,6 +160,8 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
       "update-malformed",
       "update-limit",
       "update-rate",
+      "signal-unset",
+      "signal-length",
     ],
     mutation: rejects(() => encodeReject("internal", "something")),
   },
@@ -183,6 +186,7 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
       "payload-watch",
       "payload-update",
       "payload-session",
+      "payload-signal",
     ],
     mutation: rejects((message) =>
       message.startsWith("malformed: the payload") ? encodeRequest(0) : reject(message),
@@ -272,7 +276,7 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
     ),
   },
   "has one network": {
-    fails: ["networks-apart"],
+    fails: ["networks-apart", "signal-networks"],
     mutation: answers(METHOD.network, () => new TextEncoder().encode("everybody")),
   },
   "lists watchers": {
@@ -417,6 +421,42 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
   "resumes nothing": {
     fails: ["resume-difference"],
     mutation: answers(METHOD.resume, () => NOTHING),
+  },
+  "loses signals": {
+    fails: [
+      "signal",
+      "signal-everybody",
+      "signal-back",
+      "signal-deaf",
+      "signal-watching",
+      "signal-update",
+      "signal-server",
+    ],
+    mutation: onPacket(({ head }) => (head.type === "signal" ? NOTHING : undefined)),
+  },
+  "keeps signals for the end of a reply": {
+    fails: ["signal-hold"],
+    mutation: onPacket((packet, wire) => {
+      if (packet.head.type === "signal") wire.kept = concatBytes([wire.kept, packet.bytes]);
+      if (packet.head.type === "signal") return NOTHING;
+      if (!isEnd(packet)) return undefined;
+      const both = concatBytes([packet.bytes, wire.kept]);
+      wire.kept = NOTHING;
+      return both;
+    }),
+  },
+  "takes as many signals as come": { fails: ["signal-rate"], options: { signalsPerSecond: 0 } },
+  "lets anybody into a circuit": {
+    fails: ["circuit-forged"],
+    mutation: onPacket(({ head }) =>
+      head.type === "reject" && head.message.startsWith("auth: this token is not")
+        ? encodeAccept()
+        : undefined,
+    ),
+  },
+  "hangs up at a circuit that comes late": {
+    fails: ["circuit-late"],
+    mutation: breaksOffAt((chunk, wire) => wire.count++ > 0 && chunk[4] === TYPE_C),
   },
   "says why in its own words": {
     fails: ["reject-form"],

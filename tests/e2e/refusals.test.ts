@@ -43,7 +43,9 @@ describe("limit (spec/errors.md)", () => {
   test("the server is full", async () => {
     const bystanders = await beside({ maxClients: 3 });
     const third = await introduced(bystanders, { name: "elsewhere" });
-    await expectReject(await RawClient.connect(bystanders.port), "limit");
+    const fourth = await RawClient.connect(bystanders.port);
+    fourth.send(encodeHandshake(0, []));
+    await expectReject(fourth, "limit");
     third.socket.end();
     await third.end();
     await bystanders.expectUndisturbed();

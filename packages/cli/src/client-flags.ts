@@ -39,7 +39,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   udp: "--udp",
   relay: "--relay",
   identity: "--identity",
-  methods: "--method",
+  payloads: "--method",
   token: "--token-file",
   watch: "--watch",
 };

@@ -4,17 +4,28 @@ import { failureLine, failureOf } from "./failure.ts";
 import { endQuietlyOnBrokenPipe } from "./output.ts";
 import { addConformance } from "./verbs/conformance.ts";
 import { addDecode } from "./verbs/decode.ts";
+import { addDoctor } from "./verbs/doctor.ts";
+import { addExpose } from "./verbs/expose.ts";
+import { addForward } from "./verbs/forward.ts";
 import { addJoin } from "./verbs/join.ts";
+import { addKey } from "./verbs/key.ts";
 import { addPeers } from "./verbs/peers.ts";
+import { addPing } from "./verbs/ping.ts";
+import { addPipe } from "./verbs/pipe.ts";
+import { addReceive } from "./verbs/receive.ts";
+import { addRelay } from "./verbs/relay.ts";
+import { addSend } from "./verbs/send.ts";
 import { addServe } from "./verbs/serve.ts";
 import { versionText } from "./version-text.ts";
 
 const EXAMPLES = `
 Examples:
   lekt serve                                            a server for this machine and its network
+  lekt relay --key-file relay.key                       a relay for circuits of servers elsewhere
   lekt join lekt://localhost/friends --name ada         be there, and see who else is
   lekt peers lekt://localhost/friends                   one look, without being seen
   lekt peers lekt://localhost/friends --wait 3          wait until three are there
+  lekt send photos "$URL" --to ada                      files and folders, to a peer that runs lekt receive
   lekt decode capture.hex                               read what went over the wire
   lekt conformance lekt://localhost                     what holds of a server, clause by clause`;
 
@@ -33,7 +44,11 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-const VERBS = ["serve", "join", "peers", "decode", "conformance"];
+const VERBS = [
+  ...["serve", "relay", "join", "peers"],
+  ...["key", "send", "receive", "pipe", "expose", "forward", "ping", "doctor"],
+  ...["decode", "conformance"],
+];
 
 function commandLine(): Command {
   const program = new Command("lekt");
@@ -45,8 +60,17 @@ function commandLine(): Command {
     .helpCommand("help [command]", "the same as --help")
     .addHelpText("after", `${EXAMPLES}\n\nExit codes:\n${exitCodeLines()}`);
   addServe(program);
+  addRelay(program);
   addJoin(program);
   addPeers(program);
+  addKey(program);
+  addSend(program);
+  addReceive(program);
+  addPipe(program);
+  addExpose(program);
+  addForward(program);
+  addPing(program);
+  addDoctor(program);
   addDecode(program);
   addConformance(program);
   return program;

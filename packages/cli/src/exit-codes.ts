@@ -19,9 +19,9 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: "fine",
   1: "failed at work: broken input, connection lost for good",
   2: "wrong usage: a command, a flag, an environment variable or a URL",
-  3: "waited in vain (peers --wait)",
+  3: "waited in vain: peers --wait, a peer that did not come",
   4: "no server, or no connection to it",
-  5: "refused by the server",
+  5: "refused by the server or a peer",
   6: "no LEKT server there, or one of another version",
   7: "cannot listen",
 };
@@ -99,4 +99,19 @@ export const OUTCOMES: Readonly<Record<LektErrorCode, Outcome>> = {
   LEKT_ADDRESS_IN_USE: { exitCode: EXIT.cannotListen },
   LEKT_LISTEN: { exitCode: EXIT.cannotListen },
   LEKT_INPUT: { exitCode: EXIT.failed },
+  LEKT_UNREACHABLE: { exitCode: EXIT.failed, hint: "lekt doctor tells what this network allows." },
+  LEKT_PATH: { exitCode: EXIT.failed, hint: "Try again; lekt doctor tells what this network allows." },
+  LEKT_TRANSFER: { exitCode: EXIT.failed },
+  LEKT_PEER_IDENTITY: {
+    exitCode: EXIT.refused,
+    hint: "Ask the peer over another way which identity it has, before you send it anything.",
+  },
+  LEKT_NETWORK_KEY: {
+    exitCode: EXIT.refused,
+    hint: "Give all peers the same URL, with the key behind the #.",
+  },
+  LEKT_PEER_REFUSED: {
+    exitCode: EXIT.refused,
+    hint: "Ask who runs the peer whom it lets in, and for what.",
+  },
 };

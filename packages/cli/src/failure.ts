@@ -17,6 +17,13 @@ export class ChecksFailed extends LektError {
   }
 }
 
+/** `doctor`: it has told already what would help. */
+export class NoPath extends LektError {
+  constructor(message: string) {
+    super("LEKT_UNREACHABLE", message);
+  }
+}
+
 /** Everything that `lekt` has to say of an error. */
 export interface Failure {
   readonly code: LektErrorCode | "INTERNAL";
@@ -37,7 +44,7 @@ export function failureOf(error: unknown, verb?: string): Failure {
   if (error instanceof WaitedInVain) {
     return { code: error.code, message: error.message, exitCode: EXIT.waitedInVain };
   }
-  if (error instanceof ChecksFailed) {
+  if (error instanceof ChecksFailed || error instanceof NoPath) {
     return { code: error.code, message: error.message, exitCode: EXIT.failed };
   }
   if (error instanceof LektError) {

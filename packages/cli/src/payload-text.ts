@@ -15,6 +15,7 @@ import {
   safeText,
   toHex,
 } from "@lekt/protocol";
+import { endpointText } from "./endpoint-text.ts";
 
 /** One method's payload, for people and for programs. */
 export interface PayloadDescription {
@@ -82,11 +83,7 @@ function sessions(payload: Uint8Array, most: number): PayloadDescription {
 function portsText(ports: ListeningPorts): string {
   const own = ports.port === 0 ? "no open port" : `port ${ports.port}`;
   if (ports.endpoints.length === 0) return own;
-  return `${own}, also at ${ports.endpoints.map(({ address, port }) => hostPort(address, port)).join(", ")}`;
-}
-
-function hostPort(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return `${own}, also at ${ports.endpoints.map(endpointText).join(", ")}`;
 }
 
 /** The text that the bytes are, where all of it can be shown as it is. */

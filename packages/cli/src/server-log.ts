@@ -1,6 +1,6 @@
 import { type DestinationStream, destination, type Logger, pino } from "pino";
 import pretty from "pino-pretty";
-import type { LogFormat, LogLevel } from "./server-flags.ts";
+import type { LogFormat, LogLevel } from "./log-flags.ts";
 
 const STDERR = 2;
 

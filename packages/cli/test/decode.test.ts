@@ -15,6 +15,7 @@ import {
   encodeReject,
   encodeRequest,
   encodeResponse,
+  encodeSignal,
   encodeUpdates,
   encodeUtf8,
   METHOD,
@@ -120,6 +121,42 @@ describe("lekt decode", () => {
     expect(stdout).toContain("  gone     203.0.113.8\n");
     expect(stdout).toContain("end        of a reply, time");
     expect(stdout).toContain("reject     shutdown: the server is going down\\u{1b}\n");
+  });
+
+  it("shows signals, up and down", async () => {
+    const to = new Uint8Array(32).fill(0xab);
+    const server = new Uint8Array(32);
+    const up = [
+      encodeSignal(to, encodeUtf8("offer")),
+      encodeSignal(server, encodeUtf8('{"want":"circuit"}')),
+    ];
+    const handshake = encodeHandshake(24, [METHOD.identity, METHOD.signal]);
+    const client = await lekt(["decode", "-"], { input: concatBytes([handshake, ...up]) });
+    expect(client.stdout).toBe(`\
+00000000  handshake  LEKT 1.0.0, knows methods 1 to 24, sets 19 (identity), 24 (signal)
+00000010  signal     to ${"ab".repeat(32)}
+                     "offer"
+00000041  signal     to the server
+                     "{"want":"circuit"}"
+`);
+    const down = concatBytes([encodeSignal(to, Uint8Array.of(0, 255)), encodeSignal(to, new Uint8Array(0))]);
+    const flags = ["decode", "-", "--direction", "server", "--phase", "heartbeat"];
+    const shown = await lekt(flags, { input: down });
+    expect([client.code, shown.code]).toEqual([0, 0]);
+    expect(shown.stdout).toBe(`\
+00000000  signal     from ${"ab".repeat(32)}
+                     00ff
+0000002e  signal     came back: not delivered to ${"ab".repeat(32)}
+`);
+    expect(jsonLines((await lekt([...flags, "--json"], { input: down })).stdout)[0]).toEqual({
+      offset: 0,
+      bytes: 46,
+      direction: "server",
+      type: "signal",
+      version: "1.0.0",
+      identity: "ab".repeat(32),
+      payload: "00ff",
+    });
   });
 
   it("prints a JSON object a line with --json; tokens with --show-private alone", async () => {

@@ -44,8 +44,13 @@ export class RunningLekt {
   #hasEnded = false;
   #wake: () => void = () => {};
 
-  constructor(args: readonly string[], env?: Readonly<Record<string, string>>) {
-    this.child = start(args, env);
+  /** @param launcher a command that runs the one behind it. */
+  constructor(
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    launcher: readonly string[] = [],
+  ) {
+    this.child = start(args, env, launcher);
     // A test may close it itself.
     this.#stderr = text(this.child.stderr).catch(() => "");
     this.#exit = once(this.child, "exit");
@@ -127,8 +132,10 @@ export function killAtEnd(child: ChildProcess): void {
 function start(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  launcher: readonly string[] = [],
 ): ChildProcessByStdio<Writable, Readable, Readable> {
-  const child = spawn(process.execPath, [LEKT, ...args], {
+  const [program, ...rest] = [...launcher, process.execPath, LEKT, ...args];
+  const child = spawn(program as string, rest, {
     stdio: "pipe",
     env: { ...withoutLekt(process.env), ...env },
   });

@@ -33,12 +33,14 @@ function decode(hex: string, kind: StreamKind): LocatedPacket[] {
   return packets;
 }
 
-const WELL_FORMED = ["handshake", "setup", "updates", "reject"].flatMap(vectors);
-const MALFORMED = ["malformed-client", "malformed-server"].flatMap(vectors);
+const WELL_FORMED = ["handshake", "setup", "updates", "reject", "signals"].flatMap(vectors);
+const MALFORMED = ["malformed-client", "malformed-server", "malformed-signals", "malformed-circuits"].flatMap(
+  vectors,
+);
 
 /** What one side's bytes alone do not show: whether setup was over, what was asked, and an operator's limits. */
 const NOT_SEEN_FROM_ONE_SIDE =
-  /heartbeat during setup|answer for a method in the heartbeat phase|second handshake|another index than|in another order|(published|all) payloads/i;
+  /heartbeat during setup|answer for a method in the heartbeat phase|second handshake|another index than|in another order|did not set signal|signal in the setup$|(published|all) payloads/i;
 
 describe("PacketReader", () => {
   it.each(WELL_FORMED.map((vector) => [vector.name, vector] as const))("%s", (_, vector) => {
@@ -78,7 +80,7 @@ describe("PacketReader", () => {
 
   it("guesses direction and phase from the first packet", () => {
     const guess = (hex: string) => guessStreamKind((fromHex(hex) as Uint8Array).subarray(0, GUESS_BYTES), {});
-    const odd = /before 1970|time stamp|stray/;
+    const odd = /before 1970|time stamp|stray|signal (from|that)|answer of the server/;
     for (const vector of WELL_FORMED.filter(({ name }) => !odd.test(name))) {
       expect([vector.name, guess(vector.hex)]).toEqual([
         vector.name,

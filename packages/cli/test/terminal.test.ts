@@ -1,9 +1,13 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
-import { describe, expect, it } from "vitest";
-import { join, killAtEnd, LEKT, serve } from "./lekt-process.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { join, killAtEnd, LEKT, RunningLekt, serve } from "./lekt-process.ts";
 
 const SCRIPT = "/usr/bin/script";
 const HAS_SCRIPT = process.platform === "linux" && spawnSync(SCRIPT, ["--version"]).status === 0;
@@ -73,6 +77,24 @@ describe.skipIf(!HAS_SCRIPT)("on a terminal", () => {
     expect(ada.output).not.toContain("\u001b[32m");
     expect(stripVTControlCharacters(ada.output).replace(/[\r\n]/g, "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(await ada.interrupt()).toBe(0);
+  });
+
+  it("lekt send shows how far it is", async () => {
+    const ground = mkdtempSync(joinPath(tmpdir(), "lekt-terminal-"));
+    onTestFinished(() => rmSync(ground, { recursive: true, force: true }));
+    const server = await serve();
+    const url = `${server.url}/files#key=${randomBytes(32).toString("base64url")}`;
+    const home = (name: string) => ({ XDG_CONFIG_HOME: joinPath(ground, name) });
+    const flags = ["--methods", "relay", "--name"];
+    const receive = ["receive", url, "--dir", joinPath(ground, "inbox"), "--json", ...flags, "bob"];
+    const receiver = new RunningLekt(receive, home("bob"));
+    await receiver.event("ready");
+    const file = joinPath(ground, "\u202ename.txt");
+    writeFileSync(file, "abc");
+    const sender = new Terminal(["send", file, url, "--to", "bob", ...flags, "ada"], home("ada"));
+    await sender.shows("\\u{202e}name.txt: 0 %, 0 bytes of 3 bytes");
+    await sender.shows("\\u{202e}name.txt: sent, 3 bytes, stored as _name.txt");
+    expect(await receiver.event("received")).toMatchObject({ storedAs: "_name.txt" });
   });
 
   it("lekt serve greets, logs for people, and Ctrl-C ends it in order", async () => {

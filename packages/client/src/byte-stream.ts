@@ -17,6 +17,7 @@ export interface ByteStream {
   readonly remotePort: number | undefined;
   /** Own IP address of this connection; undefined: cannot be told. */
   readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
   /** To be called once, as soon as the stream is had; bytes that came before wait for it. */
   open(handlers: StreamHandlers): void;
   write(bytes: Uint8Array): void;

@@ -1,5 +1,7 @@
-import type { ListeningPorts } from "@lekt/protocol";
+import type { Duplex } from "node:stream";
+import type { ConnectionMethod, ListeningPorts } from "@lekt/protocol";
 import type { Dial } from "./byte-stream.ts";
+import type { LektIdentity } from "./peers/identity.ts";
 
 /** What a client tells of itself to everybody in the network. */
 export interface Published {
@@ -7,8 +9,11 @@ export interface Published {
   readonly name?: string;
   /** Bytes of the application, at most 1,024. Everybody in the network sees them. */
   readonly data?: Uint8Array;
-  /** 32 bytes: the SHA-256 of the certificate by which peers know this client again. */
-  readonly identity?: Uint8Array;
+  /**
+   * By what peers know this client again: a key and its certificate, or 32 bytes (the SHA-256 of a certificate)
+   * where only somebody else has the key. Default: a new one where there are connection methods, else none.
+   */
+  readonly identity?: LektIdentity | Uint8Array;
   /** Where peers can connect by TCP: a port, or a port with further endpoints. */
   readonly tcp?: number | ListeningPorts;
   /** The same for streams over UDP. */
@@ -16,7 +21,7 @@ export interface Published {
   /** Can be reached through the server's relay. */
   readonly relay?: boolean;
   /** Further methods and attributes: payloads by index (private use: 7–16, 33–64). */
-  readonly methods?: ReadonlyMap<number, Uint8Array>;
+  readonly payloads?: ReadonlyMap<number, Uint8Array>;
 }
 
 /** What may be replaced while one is in a network. */
@@ -24,6 +29,10 @@ export type RoomUpdate = Omit<Published, "relay" | "identity">;
 
 /** What a client tells of itself, and how it behaves. All of it may be left out. */
 export interface JoinOptions extends Published {
+  /** Ways to connect to peers, and to be connected to: `[tcp(), udp(), relay()]`. They publish what they need themselves. */
+  readonly methods?: readonly ConnectionMethod<Duplex>[];
+  /** A secret of the peers, 32 bytes: only who has it is connected. Default: the one in the URL (`#key=…`), else none. */
+  readonly networkKey?: Uint8Array;
   /** A credential for the server. It is sent to loopback addresses only, unless `allowInsecureToken` is set. */
   readonly token?: string | Uint8Array;
   /** See without being seen. */

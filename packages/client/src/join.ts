@@ -1,4 +1,6 @@
 import type { JoinOptions } from "./join-options.ts";
+import { createIdentity } from "./peers/identity.ts";
+import { PeerConnections } from "./peers/peer-connections.ts";
 import { aborting, JoinedRoom, type Room } from "./room.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -13,10 +15,13 @@ import { settingsOf } from "./settings.ts";
  * `LEKT_CONNECT`, `LEKT_NOT_LEKT`, a `LEKT_REJECT_…`, `LEKT_ABORTED` and others.
  */
 export async function join(url: string, options: JoinOptions = {}): Promise<Room> {
-  const settings = settingsOf(url, options);
+  const settings = settingsOf(url, await withIdentity(options));
   const { signal } = options;
   if (signal?.aborted) throw aborting(signal);
-  const room = new JoinedRoom(url, settings, signal);
+  const connections = settings.peers && new PeerConnections(settings.peers);
+  const published = (await connections?.start()) ?? new Map();
+  const offers = new Map([...settings.offers, ...published]);
+  const room = new JoinedRoom(url, { ...settings, offers }, signal, connections);
   try {
     await room.joined;
   } catch (error) {
@@ -24,4 +29,10 @@ export async function join(url: string, options: JoinOptions = {}): Promise<Room
     throw error;
   }
   return room;
+}
+
+/** Who has connection methods needs a key of their own. */
+async function withIdentity(options: JoinOptions): Promise<JoinOptions> {
+  if (!options.methods?.length || options.identity) return options;
+  return { ...options, identity: await createIdentity() };
 }

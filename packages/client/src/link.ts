@@ -2,6 +2,7 @@ import {
   LektError,
   type LektUrl,
   METHOD,
+  type NetworkFacts,
   type RosterChange,
   RosterView,
   type ServerInfo,
@@ -13,7 +14,7 @@ import { type Offers, offersFor } from "./offers.ts";
 import { OwnEntry, type OwnFacts } from "./own-entry.ts";
 import { type ConnectionEnd, ReconnectPolicy } from "./reconnect-policy.ts";
 import type { RoomStatus, ServerFacts } from "./room-events.ts";
-import { serverFacts, withServerInfo } from "./server-facts.ts";
+import { networkFacts, serverFacts, withServerInfo } from "./server-facts.ts";
 import { SessionDriver } from "./session-driver.ts";
 import type { Settings } from "./settings.ts";
 import { TokenGuard } from "./token-guard.ts";
@@ -22,8 +23,12 @@ import { TokenGuard } from "./token-guard.ts";
 export interface LinkHooks {
   onStatus(status: RoomStatus): void;
   onServer(server: ServerFacts): void;
+  /** What is known of this network: with the first roster of a connection, and whenever the server says more. */
+  onNetwork(facts: NetworkFacts): void;
   /** `own` finds the own entry; a watcher has none. `first`: the first roster of a connection. */
   onChanges(changes: readonly RosterChange[], own: OwnEntry | undefined, first: boolean): void;
+  /** A signal of whoever shows the identity `from`; empty: the own one to `from` came back (spec 8.1.4). */
+  onSignal?(from: Uint8Array, payload: Uint8Array): void;
   /** Nothing follows. */
   onGivenUp(error: LektError): void;
 }
@@ -71,6 +76,14 @@ export class Link {
       taken = (this.#driver?.update(method, payload) ?? false) && taken;
     }
     return taken;
+  }
+
+  /**
+   * Sends a signal, best effort (spec 8.1).
+   * @returns false where there is no connection now, or one without signals.
+   */
+  signal(to: Uint8Array, payload: Uint8Array): boolean {
+    return this.#driver?.signal(to, payload) ?? false;
   }
 
   /** At once. Resolves when nothing of it is left. */
@@ -147,8 +160,9 @@ export class Link {
     const { host, port } = url;
     const { heartbeatIntervalMs, setupTimeoutMs } = this.#settings;
     const address = hostPort(stream.remoteAddress ?? host, stream.remotePort ?? port);
-    const localAddress = stream.localAddress;
+    const { localAddress, localPort } = stream;
     let facts: ServerFacts | undefined;
+    let hasRoster = false;
     let asked: readonly number[] = [];
     let own: OwnEntry | undefined;
     const options = { offers, view: this.#view, heartbeatIntervalMs, setupTimeoutMs, host, port };
@@ -164,6 +178,7 @@ export class Link {
         if (!facts) return;
         facts = withServerInfo(facts, info);
         this.#hooks.onServer(facts);
+        if (hasRoster) this.#hooks.onNetwork(networkFacts(facts, localAddress, localPort));
       },
       onChanges: (changes, first) => {
         // A server that knows nothing of watching shows everybody.
@@ -177,7 +192,10 @@ export class Link {
             hasSession: (session) => this.#view.hasSession(session),
           });
         this.#hooks.onChanges(changes, own, first);
+        if (first && facts) this.#hooks.onNetwork(networkFacts(facts, localAddress, localPort));
+        hasRoster = true;
       },
+      onSignal: (from, payload) => this.#hooks.onSignal?.(from, payload),
     });
     this.#driver = driver;
     const end = await driver.ended;

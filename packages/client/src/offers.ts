@@ -19,7 +19,7 @@ export type Offers = ReadonlyMap<number, Uint8Array>;
 
 const EMPTY = new Uint8Array(0);
 
-/** Methods that `methods` may not hold, and what to use instead. */
+/** Methods that `payloads` may not hold, and what to use instead. */
 const OWN_OPTIONS: ReadonlyMap<number, string> = new Map([
   [METHOD.tcp, "the option tcp"],
   [METHOD.udp, "the option udp"],
@@ -34,6 +34,7 @@ const OWN_OPTIONS: ReadonlyMap<number, string> = new Map([
   [METHOD.resume, "nothing: it is always set"],
   [METHOD.session, "nothing: it is always set"],
   [METHOD.update, "nothing: it is always set"],
+  [METHOD.signal, "nothing: it is set where there are connection methods"],
 ]);
 
 /** All that does not depend on the URL. @throws LektError `LEKT_OPTION` */
@@ -46,6 +47,7 @@ export function offersOf(options: JoinOptions, holdMs: number): Offers {
   offers.set(METHOD.resume, EMPTY);
   offers.set(METHOD.update, EMPTY);
   if (holdMs > 0) offers.set(METHOD.hold, encodeHold(holdMs));
+  if (options.methods?.length) offers.set(METHOD.signal, EMPTY);
   if (options.watch) offers.set(METHOD.watch, EMPTY);
   if (options.token !== undefined) offers.set(METHOD.token, tokenPayload(options.token));
   return offers;
@@ -54,17 +56,18 @@ export function offersOf(options: JoinOptions, holdMs: number): Offers {
 /** What everybody sees; also what `update` may replace. @throws LektError `LEKT_OPTION` */
 export function publishedOffersOf(options: Published): Offers {
   const offers = new Map<number, Uint8Array>();
-  const { tcp, udp, relay, name, data, identity, methods } = options;
+  const { tcp, udp, relay, name, data, identity, payloads } = options;
   if (relay) offers.set(METHOD.relay, EMPTY);
   if (tcp !== undefined) offers.set(METHOD.tcp, portsPayload("tcp", tcp, encodeListeningPorts));
   if (udp !== undefined) offers.set(METHOD.udp, portsPayload("udp", udp, encodeUdp));
   if (name !== undefined) offers.set(METHOD.name, namePayload(name));
   if (data !== undefined) offers.set(METHOD.data, bytesPayload("data", METHOD.data, data));
   if (identity !== undefined) {
-    offers.set(METHOD.identity, bytesPayload("identity", METHOD.identity, identity));
+    const bytes = identity instanceof Uint8Array ? identity : identity.fingerprint;
+    offers.set(METHOD.identity, bytesPayload("identity", METHOD.identity, bytes));
   }
-  const further = methods ?? new Map();
-  if (!(Symbol.iterator in further)) throw badOption("methods", typeof further, "it is not a Map");
+  const further = payloads ?? new Map();
+  if (!(Symbol.iterator in further)) throw badOption("payloads", typeof further, "it is not a Map");
   for (const [index, payload] of further) addFurther(offers, index, payload);
   return offers;
 }
@@ -81,9 +84,13 @@ export function badOption(option: string, value: string, why: string): LektError
 }
 
 function addFurther(offers: Map<number, Uint8Array>, index: number, payload: Uint8Array): void {
-  const what = `methods, for ${describeMethod(index)},`;
+  const what = `payloads, for ${describeMethod(index)},`;
   if (!Number.isInteger(index) || index < 1 || index > MAX_KNOWN_METHODS) {
-    throw badOption("methods", `a map with the index ${index}`, `an index is from 1 to ${MAX_KNOWN_METHODS}`);
+    throw badOption(
+      "payloads",
+      `a map with the index ${index}`,
+      `an index is from 1 to ${MAX_KNOWN_METHODS}`,
+    );
   }
   if (index === METHOD.server) return;
   const instead = OWN_OPTIONS.get(index);

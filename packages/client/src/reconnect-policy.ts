@@ -8,7 +8,7 @@ import {
   safeText,
 } from "@lekt/protocol";
 import { type BackoffOptions, backoffDelayMs } from "./backoff.ts";
-import { usableUrl } from "./usable-url.ts";
+import { urlFromServer } from "./usable-url.ts";
 
 /** How a connection, or the attempt at one, ended. */
 export interface ConnectionEnd {
@@ -102,7 +102,7 @@ export class ReconnectPolicy {
       };
     }
     try {
-      this.#movedTo = usableUrl(end.text ?? "");
+      this.#movedTo = urlFromServer(end.text ?? "");
     } catch (error) {
       const message = `The server sent this client elsewhere, but not to where it could go: ${safeText((error as Error).message)}`;
       return { type: "give-up", error: new LektError("LEKT_REJECT_MOVED", message, { cause: error }) };

@@ -1,10 +1,13 @@
-import { LektError, type RosterChange } from "@lekt/protocol";
+import { equalBytes, LektError, type MethodReport, type RosterChange, withoutFragment } from "@lekt/protocol";
 import type { RoomUpdate } from "./join-options.ts";
 import { Link } from "./link.ts";
-import { publishedOffersOf } from "./offers.ts";
+import { badOption, publishedOffersOf } from "./offers.ts";
 import type { OwnEntry } from "./own-entry.ts";
 import type { Peer } from "./peer.ts";
 import { PeerList } from "./peer-list.ts";
+import type { ConnectionHandler, ConnectionOptions } from "./peers/connection-handlers.ts";
+import type { ConnectOptions, PeerConnections, PeerReference } from "./peers/peer-connections.ts";
+import type { PeerStream } from "./peers/peer-stream.ts";
 import {
   type RoomEvent,
   RoomEvents,
@@ -16,7 +19,7 @@ import type { Settings } from "./settings.ts";
 
 /** A network that this program is in. To iterate over it is to iterate over `events()`. */
 export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
-  /** As it was given to `join`. */
+  /** As it was given to `join`, without what is behind a `#`: that may be secret. */
   readonly url: string;
   /** Everybody but oneself, stale ones included; the same array until something changes. Offline it stays as it was. */
   readonly peers: readonly Peer[];
@@ -25,6 +28,28 @@ export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
   /** Of the connection that is, or was the last one. */
   readonly server: ServerFacts | undefined;
   readonly status: RoomStatus;
+  /** By what peers know this client again, 32 bytes; undefined where it joined without connection methods. */
+  readonly identity: Uint8Array | undefined;
+  /**
+   * Connects to a peer by the best path there is: encrypted, and with whoever has the peer's key. Direct paths come
+   * before those through the relay.
+   * @throws PeerConnectError `LEKT_UNREACHABLE`, `LEKT_PEER_IDENTITY`, `LEKT_NETWORK_KEY`, `LEKT_PEER_REFUSED`,
+   * `LEKT_ABORTED`, with a trace of what was tried; LektError `LEKT_OPTION`, `LEKT_CLOSED`
+   */
+  connect(peer: PeerReference, options?: ConnectOptions): Promise<PeerStream>;
+  /**
+   * Takes the connections that peers make for this label. Strangers are refused: without a network key whoever is
+   * not in the roster, unless `accept` decides otherwise.
+   * @returns ends it.
+   * @throws LektError `LEKT_OPTION`, `LEKT_CLOSED`
+   */
+  onConnection(label: string, handler: ConnectionHandler, options?: ConnectionOptions): () => void;
+  /**
+   * What each connection method knows of this machine's network, and how peers reach it there. Waits for routers and
+   * servers that are asked: some seconds, 15 or so at most.
+   * @throws LektError `LEKT_OPTION`, `LEKT_CLOSED`
+   */
+  methodReports(): Promise<readonly MethodReport[]>;
   /**
    * Calls the listener with each event, at once. What it throws becomes an uncaught exception, and
    * neither the room nor other listeners notice.
@@ -60,6 +85,7 @@ export class JoinedRoom implements Room {
   readonly #events: RoomEvents;
   readonly #list = new PeerList();
   readonly #link: Link;
+  readonly #connections: PeerConnections | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => void this.close();
   #status: RoomStatus = Object.freeze({ state: "connecting", attempt: 1 });
@@ -67,8 +93,15 @@ export class JoinedRoom implements Room {
   #onJoined: () => void = () => {};
   #onNotJoined: (error: LektError) => void = () => {};
 
-  constructor(url: string, settings: Settings, signal: AbortSignal | undefined) {
-    this.url = url;
+  /** @param connections started, where there are connection methods. */
+  constructor(
+    url: string,
+    settings: Settings,
+    signal: AbortSignal | undefined,
+    connections: PeerConnections | undefined,
+  ) {
+    this.url = withoutFragment(String(url));
+    this.#connections = connections;
     this.#signal = signal;
     this.#events = new RoomEvents(settings.maxQueuedEvents);
     this.joined = new Promise((resolve, reject) => {
@@ -78,8 +111,16 @@ export class JoinedRoom implements Room {
     this.#link = new Link(settings, {
       onStatus: (status) => this.#setStatus(status),
       onServer: (server) => this.#setServer(server),
+      onNetwork: (facts) => connections?.learned(facts),
       onChanges: (changes, own, first) => this.#change(changes, own, first),
+      onSignal: (from, payload) => connections?.received(from, payload),
       onGivenUp: (error) => this.#finish(error),
+    });
+    connections?.attach({
+      peersWith: (identity) =>
+        this.peers.filter((peer) => peer.identity && equalBytes(peer.identity, identity)),
+      signal: (to, payload) => this.#link.signal(to, payload),
+      publish: (index, payload) => void this.#link.update(new Map([[index, payload]])),
     });
     if (signal?.aborted) this.#onAbort();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -101,6 +142,22 @@ export class JoinedRoom implements Room {
     return this.#status;
   }
 
+  get identity(): Uint8Array | undefined {
+    return this.#connections?.identity;
+  }
+
+  async connect(peer: PeerReference, options?: ConnectOptions): Promise<PeerStream> {
+    return this.#withMethods().connect(peer, options);
+  }
+
+  onConnection(label: string, handler: ConnectionHandler, options?: ConnectionOptions): () => void {
+    return this.#withMethods().onConnection(label, handler, options);
+  }
+
+  async methodReports(): Promise<readonly MethodReport[]> {
+    return this.#withMethods().methodReports();
+  }
+
   on(listener: RoomListener): () => void {
     return this.#events.on(listener);
   }
@@ -115,18 +172,21 @@ export class JoinedRoom implements Room {
 
   update(changes: RoomUpdate): boolean {
     if (this.#status.state === "closed") throw new LektError("LEKT_CLOSED", "The room is closed.");
-    return this.#link.update(publishedOffersOf(changes));
+    const offers = publishedOffersOf(changes);
+    this.#connections?.checkUnpublished(offers.keys());
+    return this.#link.update(offers);
   }
 
   async close(): Promise<void> {
     const gone = this.#link.close();
     this.#finish();
-    await gone;
+    await Promise.all([gone, this.#connections?.close()]);
   }
 
   async drain(): Promise<void> {
     await this.#link.drain();
     this.#finish();
+    await this.#connections?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -135,12 +195,14 @@ export class JoinedRoom implements Room {
 
   #change(changes: readonly RosterChange[], own: OwnEntry | undefined, first: boolean): void {
     const events: readonly RoomEvent[] = this.#list.apply(changes, own, first);
+    if (events.length > 0) this.#connections?.rosterChanged();
     this.#onJoined();
     this.#events.emit(first ? [...events, { type: "synced" }] : events);
   }
 
   #setStatus(status: RoomStatus): void {
     this.#status = Object.freeze(status);
+    if (status.state !== "online") this.#connections?.disconnected();
     this.#events.emit([{ type: "status", status }]);
   }
 
@@ -158,6 +220,16 @@ export class JoinedRoom implements Room {
     this.#events.end(error);
     const aborted = signal?.aborted ? aborting(signal) : undefined;
     this.#onNotJoined(error ?? aborted ?? new LektError("LEKT_CLOSED", "The room was closed."));
+    void this.#connections?.close();
+  }
+
+  #withMethods(): PeerConnections {
+    if (this.#connections) return this.#connections;
+    throw badOption(
+      "methods",
+      "empty",
+      "peers are connected by methods: join with { methods: [tcp(), relay()] }",
+    );
   }
 }
 

@@ -1,4 +1,11 @@
-import { formatVersion, rosterAddress, type ServerInfo, safeText, type Version } from "@lekt/protocol";
+import {
+  formatVersion,
+  type NetworkFacts,
+  rosterAddress,
+  type ServerInfo,
+  safeText,
+  type Version,
+} from "@lekt/protocol";
 import type { ServerFacts } from "./room-events.ts";
 
 /** What is known when the setup is over. */
@@ -16,4 +23,20 @@ export function withServerInfo(facts: ServerFacts, info: Partial<ServerInfo>): S
     ...(relay !== undefined && { relay: relay && safeText(relay) }),
     ...(stun && { stun: stun.map(safeText) }),
   });
+}
+
+/** What connection methods are told of this network. */
+export function networkFacts(
+  { you, relay, stun }: ServerFacts,
+  localAddress: string | undefined,
+  localPort: number | undefined,
+): NetworkFacts {
+  return {
+    publicAddress: you?.address,
+    publicPort: you?.port,
+    localAddress,
+    localPort,
+    relay: relay ?? undefined,
+    stun: stun ?? [],
+  };
 }

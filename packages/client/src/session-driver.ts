@@ -20,6 +20,8 @@ export interface SessionDriverHooks {
   onServerInfo(info: Partial<ServerInfo>): void;
   /** The roster changed. `first`: this is the first roster of the connection. */
   onChanges(changes: readonly RosterChange[], first: boolean): void;
+  /** A signal of whoever shows the identity `from`; empty: the own one to `from` came back (spec 8.1.4). */
+  onSignal(from: Uint8Array, payload: Uint8Array): void;
 }
 
 export interface SessionDriverOptions {
@@ -76,6 +78,14 @@ export class SessionDriver {
     const taken = this.#session.update(method, payload, performance.now());
     this.#pump();
     return taken;
+  }
+
+  /** Sends a signal, best effort. @returns false where this connection has no signals. */
+  signal(to: Uint8Array, payload: Uint8Array): boolean {
+    if (this.#end) return false;
+    const sent = this.#session.signal(to, payload);
+    this.#pump();
+    return sent;
   }
 
   /** Closes at once. */
@@ -156,6 +166,9 @@ export class SessionDriver {
       case "reply":
         this.#broughtRoster = true;
         this.#hooks.onChanges(event.changes, event.first);
+        break;
+      case "signal":
+        this.#hooks.onSignal(event.from, event.payload);
         break;
       case "ended": {
         const { error, word, text } = event;

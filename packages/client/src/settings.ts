@@ -2,6 +2,7 @@ import { type LektUrl, MAX_HOLD_MS, safeText } from "@lekt/protocol";
 import type { Dial } from "./byte-stream.ts";
 import type { JoinOptions } from "./join-options.ts";
 import { badOption, type Offers, offersOf } from "./offers.ts";
+import { type PeerSettings, peerSettingsOf } from "./peers/peer-settings.ts";
 import { tcpDial } from "./tcp-stream.ts";
 import { usableUrl } from "./usable-url.ts";
 
@@ -9,6 +10,8 @@ import { usableUrl } from "./usable-url.ts";
 export interface Settings {
   readonly home: LektUrl;
   readonly offers: Offers;
+  /** undefined: this client connects to no peers. */
+  readonly peers: PeerSettings | undefined;
   readonly allowInsecureToken: boolean;
   readonly waitForServer: boolean;
   readonly heartbeatIntervalMs: number;
@@ -42,8 +45,10 @@ const MAX_NUMBER = 2 ** 31 - 1;
 export function settingsOf(url: string, options: JoinOptions): Settings {
   const number = (name: keyof typeof DEFAULTS, min: number) => numberOption(options, name, min);
   const holdMs = Math.min(number("holdMs", 0), MAX_HOLD_MS);
+  const home = usableUrl(String(url));
   return {
-    home: usableUrl(String(url)),
+    home,
+    peers: peerSettingsOf(options, home),
     offers: offersOf(options, holdMs),
     allowInsecureToken: options.allowInsecureToken ?? false,
     waitForServer: options.waitForServer ?? false,
@@ -55,7 +60,8 @@ export function settingsOf(url: string, options: JoinOptions): Settings {
     maxQueuedEvents: number("maxQueuedEvents", 1),
     backoffBaseMs: number("backoffBaseMs", 0),
     backoffCapMs: number("backoffCapMs", 0),
-    dial: options.dial ?? tcpDial(),
+    // Methods may dial peers from the port of the connection to the server (spec 9.6).
+    dial: options.dial ?? tcpDial({ sharedPort: (options.methods ?? []).length > 0 }),
   };
 }
 

@@ -10,6 +10,8 @@ export type Lookup = (host: string) => Promise<readonly string[]>;
 export interface TcpDialOptions {
   /** Default: what the system says, in its order. */
   readonly lookup?: Lookup;
+  /** Peers may be dialled from the same local port (spec 9.6.3). Default: false, as such ports are fewer. */
+  readonly sharedPort?: boolean;
 }
 
 /** A connection through which nothing goes is probed after so long; the heartbeats find out sooner. */
@@ -25,7 +27,7 @@ export function tcpDial(options: TcpDialOptions = {}): Dial {
     for (const [i, address] of addresses.entries()) {
       const shareMs = Math.max(1, (endMs - performance.now()) / (addresses.length - i));
       try {
-        return new TcpStream(await connectTo(address, target.port, shareMs, target.signal));
+        return new TcpStream(await connectTo(address, target, shareMs, options.sharedPort ?? false));
       } catch (error) {
         throwIfAborted(target.signal);
         failed.push({ address, error: error as Error });
@@ -56,9 +58,14 @@ async function addressesOf(target: DialTarget, lookup: Lookup): Promise<readonly
   throw lookupError(host, port, Object.assign(new Error("no address"), { code: "ENOTFOUND" }));
 }
 
-function connectTo(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+function connectTo(
+  address: string,
+  { port, signal }: DialTarget,
+  timeoutMs: number,
+  sharedPort: boolean,
+): Promise<Socket> {
   return within(timeoutMs, signal, (settle, fail) => {
-    const socket = connect({ host: address, port, noDelay: true });
+    const socket = connect({ host: address, port, noDelay: true, ...(sharedPort && anyAddress(address)) });
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.once("error", fail);
     socket.once("connect", () => {
@@ -67,6 +74,11 @@ function connectTo(address: string, port: number, timeoutMs: number, signal: Abo
     });
     return () => socket.destroy();
   });
+}
+
+/** Node.js sets SO_REUSEADDR, which both sockets on one port need, only where it is told an address to bind to. */
+function anyAddress(address: string): { localAddress: string } {
+  return { localAddress: isIP(address) === 6 ? "::" : "0.0.0.0" };
 }
 
 /**
@@ -122,6 +134,7 @@ class TcpStream implements ByteStream {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
   readonly #socket: Socket;
   #error: Error | undefined;
 
@@ -131,6 +144,7 @@ class TcpStream implements ByteStream {
     this.remoteAddress = socket.remoteAddress;
     this.remotePort = socket.remotePort;
     this.localAddress = socket.localAddress;
+    this.localPort = socket.localPort;
     socket.on("error", (error) => {
       this.#error = error;
     });

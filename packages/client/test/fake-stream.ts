@@ -5,6 +5,7 @@ export class FakeStream implements ByteStream {
   readonly remoteAddress = "127.0.0.1";
   readonly remotePort = 1;
   readonly localAddress = "127.0.0.1";
+  readonly localPort = 50_000;
   readonly written: Uint8Array[] = [];
   ended = false;
   destroyed = false;

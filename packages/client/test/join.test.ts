@@ -35,6 +35,16 @@ describe("joining", () => {
     });
   });
 
+  test("a network key is not shown", async () => {
+    const server = await serve(async (client) => {
+      await client.setup();
+      await client.heartbeat();
+      client.reply({ added: [] });
+    });
+    await using room = await join(`${server.url}/a#key=${"A".repeat(43)}`);
+    expect(room.url).toBe(`${server.url}/a`);
+  });
+
   test("only what is set is sent", async () => {
     const setups: ScriptedSetup[] = [];
     const server = await serve(async (client) => {
@@ -49,7 +59,7 @@ describe("joining", () => {
       token: "secret",
       watch: true,
       holdMs: 0,
-      methods: new Map([[64, Uint8Array.of(1)]]),
+      payloads: new Map([[64, Uint8Array.of(1)]]),
     });
     const always = [METHOD.server, METHOD.resume, METHOD.update, METHOD.session];
     expect(setups[0]?.methods).toEqual([METHOD.hold, ...always]);

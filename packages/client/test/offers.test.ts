@@ -1,4 +1,4 @@
-import { encodeUtf8, METHOD } from "@lekt/protocol";
+import { encodeUtf8, METHOD, networkKeyFragment } from "@lekt/protocol";
 import { describe, expect, test } from "vitest";
 import type { JoinOptions } from "../src/join-options.ts";
 import { offersFor } from "../src/offers.ts";
@@ -39,7 +39,7 @@ describe("what a client offers", () => {
         relay: true,
         watch: true,
         holdMs: 1_000,
-        methods: new Map([
+        payloads: new Map([
           [40, Uint8Array.of(9)],
           [METHOD.webrtc, new Uint8Array(0)],
         ]),
@@ -88,18 +88,18 @@ describe("LEKT_OPTION names option and value", () => {
     [{ name: "x".repeat(65) }, /name cannot be "x+".*64/],
     [{ name: "a\u001b[2J" }, /name cannot be "a\\u\{1b\}\[2J".*control/],
     [{ name: 5 }, /name cannot be number/],
-    [{ methods: { 40: new Uint8Array(0) } }, /methods cannot be object.*Map/],
+    [{ payloads: { 40: new Uint8Array(0) } }, /payloads cannot be object.*Map/],
     [{ data: new Uint8Array(1_025) }, /data cannot be 1025 bytes/],
     [{ data: "text" }, /data cannot be string/],
     [{ identity: new Uint8Array(31) }, /identity cannot be 31 bytes/],
     [{ tcp: 65_536 }, /tcp cannot be 65536/],
     [{ tcp: 1.5 }, /tcp cannot be 1\.5/],
     [{ udp: { port: 1, endpoints: [{ address: "nowhere", port: 1 }] } }, /udp cannot be .*nowhere/],
-    [{ methods: new Map([[0, new Uint8Array(0)]]) }, /methods cannot be a map with the index 0/],
-    [{ methods: new Map([[1_025, new Uint8Array(0)]]) }, /index 1025/],
-    [{ methods: new Map([[20, Uint8Array.of(65)]]) }, /method 20 \(name\).*use the option name/],
-    [{ methods: new Map([[17, Uint8Array.of(65)]]) }, /method 17 \(network\).*path of the URL/],
-    [{ methods: new Map([[4, Uint8Array.of(65)]]) }, /method 4 \(webrtc\).*1 bytes.*empty/],
+    [{ payloads: new Map([[0, new Uint8Array(0)]]) }, /payloads cannot be a map with the index 0/],
+    [{ payloads: new Map([[1_025, new Uint8Array(0)]]) }, /index 1025/],
+    [{ payloads: new Map([[20, Uint8Array.of(65)]]) }, /method 20 \(name\).*use the option name/],
+    [{ payloads: new Map([[17, Uint8Array.of(65)]]) }, /method 17 \(network\).*path of the URL/],
+    [{ payloads: new Map([[4, Uint8Array.of(65)]]) }, /method 4 \(webrtc\).*1 bytes.*empty/],
     [{ holdMs: -1 }, /holdMs cannot be -1/],
     [{ backoffBaseMs: Number.NaN }, /backoffBaseMs cannot be NaN/],
     [{ maxPeers: 0 }, /maxPeers cannot be 0/],
@@ -125,11 +125,20 @@ describe("LEKT_URL", () => {
     ["wss://host", /lekt:\/\/ only/],
     ["lekt://host:0", /port/],
     ["lekt://host/a/b", /one segment/],
-    ["lekt://host/#key=secret", /#/],
+    ["lekt://host/#key=secret", /key behind its # is damaged/],
+    [`lekt://host/#key=${"secret9".repeat(6)}A&later=x`, /behind a # that this version does not know/],
+    ["lekt://host/#secret", /behind a # that this version does not know/],
   ])("%s", (url, message) => {
     expect(() => settingsOf(url, {})).toThrow(expect.objectContaining({ code: "LEKT_URL" }));
     expect(() => settingsOf(url, {})).toThrow(message);
     expect(() => settingsOf(url, {})).not.toThrow(/secret/);
+  });
+
+  test("a network key is kept, and no part of what the server is told", () => {
+    const networkKey = new Uint8Array(32).fill(0xfb);
+    const url = `lekt://host/a#${networkKeyFragment(networkKey)}`;
+    expect(settingsOf(url, {}).home.networkKey).toEqual(networkKey);
+    expect(offered({}, url).get(METHOD.network)).toEqual(encodeUtf8("a"));
   });
 
   test("an empty fragment means nothing", () => {

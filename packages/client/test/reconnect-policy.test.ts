@@ -139,6 +139,7 @@ describe("moves", () => {
     "lekts://b.example",
     "ws://b.example",
     "lekt://b.example/#key=x",
+    `lekt://b.example/#key=${"A".repeat(43)}`,
     "http://b.example",
   ])("to %j: gives up", (text) => {
     const step = policy().after(moved(text));

@@ -3,6 +3,7 @@ import {
   encodeClientObject,
   encodeEndOfReply,
   encodeRequest,
+  encodeSignal,
   encodeUpdates,
   METHOD,
   type RosterChange,
@@ -31,20 +32,32 @@ function drive(view = new RosterView({ staleGraceMs: 3_000 })) {
   const stream = new FakeStream();
   const changes: RosterChange[] = [];
   const ends: ConnectionEnd[] = [];
+  const signals: [from: Uint8Array, payload: Uint8Array][] = [];
   const offers = new Map([
     [METHOD.name, Uint8Array.of(65)],
     [METHOD.data, Uint8Array.of(1)],
+    [METHOD.identity, new Uint8Array(32).fill(1)],
+    [METHOD.signal, new Uint8Array(0)],
   ]);
   const options = { offers, view, heartbeatIntervalMs: 10_000, setupTimeoutMs: 5_000, host: "host", port: 1 };
   const driver = new SessionDriver(options, stream, {
     onReady: () => {},
     onServerInfo: () => {},
+    onSignal: (from, payload) => signals.push([from, payload]),
     onChanges: (more) => changes.push(...more),
   });
   void driver.ended.then((end) => ends.push(end));
   const online = (...names: readonly string[]) =>
     stream.receive(encodeAccept(), encodeRequest(0), added(...names), encodeEndOfReply(0n));
-  return { driver, stream, view, ends, online, types: () => changes.splice(0).map(({ type }) => type) };
+  return {
+    driver,
+    stream,
+    view,
+    ends,
+    signals,
+    online,
+    types: () => changes.splice(0).map(({ type }) => type),
+  };
 }
 
 describe("one connection", () => {
@@ -80,6 +93,26 @@ describe("one connection", () => {
     expect(written).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(7_010);
     expect(written).toHaveLength(3);
+  });
+
+  test("signals go out and come in while it stands, where the server knows them", () => {
+    const peer = new Uint8Array(32).fill(2);
+    const { driver, stream, signals } = drive();
+    expect(driver.signal(peer, Uint8Array.of(7))).toBe(false);
+    const asked = [METHOD.identity, METHOD.signal].map((method) => encodeRequest(method));
+    stream.receive(encodeAccept(), ...asked, encodeRequest(0));
+    expect(driver.signal(peer, Uint8Array.of(7))).toBe(true);
+    expect(stream.written.at(-1)).toEqual(encodeSignal(peer, Uint8Array.of(7)));
+    stream.receive(encodeSignal(peer, Uint8Array.of(8)), encodeSignal(peer, new Uint8Array(0)));
+    expect(signals).toEqual([
+      [peer, Uint8Array.of(8)],
+      [peer, new Uint8Array(0)],
+    ]);
+    driver.stop();
+    expect(driver.signal(peer, Uint8Array.of(7))).toBe(false);
+    const without = drive();
+    without.online("ann");
+    expect(without.driver.signal(peer, Uint8Array.of(7))).toBe(false);
   });
 
   test("the setup takes too long", async () => {

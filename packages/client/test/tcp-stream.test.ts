@@ -1,5 +1,5 @@
-import { getEventListeners } from "node:events";
-import { createServer } from "node:net";
+import { getEventListeners, once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { DialTarget } from "../src/byte-stream.ts";
 import { tcpDial } from "../src/tcp-stream.ts";
@@ -21,12 +21,12 @@ async function freePort(): Promise<number> {
   return server.port;
 }
 
-/** A port on 127.0.0.1 at which somebody listens. */
-async function openPort(): Promise<number> {
+/** Somebody who listens on loopback. */
+async function listening(host = "127.0.0.1"): Promise<{ server: Server; port: number }> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1" }, resolve));
+  await new Promise<void>((resolve) => server.listen({ port: 0, host }, resolve));
   onTestFinished(() => void server.close());
-  return (server.address() as { port: number }).port;
+  return { server, port: (server.address() as AddressInfo).port };
 }
 
 describe("dialling", () => {
@@ -43,6 +43,19 @@ describe("dialling", () => {
     stream.open({ onData: () => {}, onEnd: () => {}, onClose: () => closed.resolve() });
     stream.destroy();
     await closed.promise;
+  });
+
+  test.each(["127.0.0.1", "::1"])("a port that is shared lets peers be dialled from it, %s", async (host) => {
+    const { server, port } = await listening(host);
+    const accepted = once(server, "connection");
+    const stream = await tcpDial({ sharedPort: true })(target(port, { host }));
+    onTestFinished(() => stream.destroy());
+    const [{ remotePort: localPort }] = (await accepted) as [Socket];
+    const peer = await listening(host);
+    const second = connect({ host, port: peer.port, localAddress: host, localPort: localPort as number });
+    onTestFinished(() => void second.destroy());
+    await once(second, "connect");
+    expect(second.localPort).toBe(localPort);
   });
 
   test("none answers: the error lists them", async () => {
@@ -89,7 +102,7 @@ describe("dialling", () => {
       const controller = new AbortController();
       const dial = tcpDial({ lookup: when === "lookup" ? never : async () => ["127.0.0.1", "127.0.0.2"] });
       if (when === "before") controller.abort();
-      const dialling = dial(target(await openPort(), { signal: controller.signal }));
+      const dialling = dial(target((await listening()).port, { signal: controller.signal }));
       // Look-ups resolve in these microtasks; connections come about in later turns of the loop.
       for (let i = 0; i < 20; i++) await Promise.resolve();
       controller.abort();

@@ -6,6 +6,8 @@ import {
   type RejectPacket,
   type RequestPacket,
   ServerPacketDecoder,
+  type SignalPacket,
+  toHex,
 } from "@lekt/protocol";
 
 /** An update with all that is in it. */
@@ -23,7 +25,13 @@ export interface RemovedUpdate {
   readonly byteLength: number;
 }
 
-export type WholePacket = AcceptPacket | RejectPacket | RequestPacket | AddedUpdate | RemovedUpdate;
+export type WholePacket =
+  | AcceptPacket
+  | RejectPacket
+  | RequestPacket
+  | SignalPacket
+  | AddedUpdate
+  | RemovedUpdate;
 
 interface OpenUpdate {
   readonly kind: "added" | "removed";
@@ -97,6 +105,8 @@ export function packetWords(packet: WholePacket): string {
       return `Reject ${JSON.stringify(packet.message.slice(0, 120))}`;
     case "request":
       return `Request ${packet.method}`;
+    case "signal":
+      return `Signal from ${toHex(packet.identity.subarray(0, 4))}… (${packet.payload.length} bytes)`;
     case "added":
       return packet.objects.length === 0
         ? "end of reply"

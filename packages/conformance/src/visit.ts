@@ -298,5 +298,9 @@ export function clientPacketWords(packet: ClientPacket): string {
       return `Response ${packet.method} (${packet.payload.length} bytes)`;
     case "heartbeat":
       return "Heartbeat";
+    case "circuit":
+      return "Circuit";
+    case "signal":
+      return `Signal (${packet.payload.length} bytes)`;
   }
 }

@@ -1,18 +1,24 @@
 import { ByteQueue } from "./byte-queue.ts";
 import { ProtocolError } from "./errors.ts";
 import { readI64, readU32 } from "./integers.ts";
-import { MAX_KNOWN_METHODS, MAX_PAYLOAD_BYTES } from "./limits.ts";
+import { MAX_KNOWN_METHODS, MAX_PAYLOAD_BYTES, MAX_SIGNAL_BYTES } from "./limits.ts";
+import { setsSignals } from "./method-list.ts";
+import { CIRCUIT_BYTES, CIRCUIT_TOKEN_BYTES, type CircuitPacket } from "./packets/circuit.ts";
 import { type HandshakePacket, hasBitPast, methodsOfWord } from "./packets/handshake.ts";
 import { HEADER_BYTES, magicFault, PACKET_TYPE, readVersion } from "./packets/header.ts";
 import { HEARTBEAT_BYTES, type HeartbeatPacket } from "./packets/heartbeat.ts";
 import { RESPONSE_HEAD_BYTES, type ResponsePacket } from "./packets/response.ts";
+import { type SignalPacket, signalPayloadBytes, takeSignal } from "./packets/signal.ts";
 import { formatVersion, PROTOCOL_VERSION } from "./version.ts";
 
-/** What a client sends. Signals (`S`), circuits (`C`) and answers to `update` get their place here. */
-export type ClientPacket = HandshakePacket | ResponsePacket | HeartbeatPacket;
+/** What a client sends. */
+export type ClientPacket = HandshakePacket | ResponsePacket | HeartbeatPacket | SignalPacket | CircuitPacket;
 
-/** Which packets may come; whoever drives the decoder moves it on to `heartbeat` (spec 4.7). */
-export type ClientPhase = "handshake" | "setup" | "heartbeat";
+/**
+ * Which packets may come; whoever drives the decoder moves it on to `heartbeat` (spec 4.7). In a `circuit` none
+ * comes any more: its bytes are those of two peers (spec 8.2).
+ */
+export type ClientPhase = "handshake" | "setup" | "heartbeat" | "circuit";
 
 /** Who judges responses. */
 export interface ResponseJudge {
@@ -33,6 +39,8 @@ export interface ClientPacketDecoderOptions {
 /** Decodes the byte stream from a client to a server, from any split. */
 export class ClientPacketDecoder {
   phase: ClientPhase = "handshake";
+  /** Whether signals may come: the handshake has set what they need (spec 8.1.1). */
+  takesSignals = false;
   readonly #queue = new ByteQueue();
   readonly #maxKnownMethods: number;
   readonly #judge: ResponseJudge;
@@ -55,7 +63,14 @@ export class ClientPacketDecoder {
 
   /** Bytes that came and wait for the rest of their packet. */
   get buffered(): number {
-    return this.#queue.length;
+    return this.phase === "circuit" ? 0 : this.#queue.length;
+  }
+
+  /** What came behind the last packet, and is not to be decoded. */
+  takeRest(): Uint8Array {
+    const rest = this.#queue.copy(0, this.#queue.length);
+    this.#queue.clear();
+    return rest;
   }
 
   push(chunk: Uint8Array): void {
@@ -69,7 +84,7 @@ export class ClientPacketDecoder {
    */
   next(): ClientPacket | undefined {
     const queue = this.#queue;
-    if (queue.length === 0) return undefined;
+    if (queue.length === 0 || this.phase === "circuit") return undefined;
     const { bytes, start, length } = queue;
     if (magicFault(bytes, start, length) >= 0) {
       throw new ProtocolError("malformed", "the packet does not begin with LEKT");
@@ -77,8 +92,17 @@ export class ClientPacketDecoder {
     if (length > 4) this.#checkType(bytes[start + 4] as number);
     if (length > 5 && this.phase === "handshake") this.#checkMajor();
     if (length < HEADER_BYTES) return undefined;
-    if (this.phase === "handshake") return this.#handshake();
-    return bytes[start + 4] === PACKET_TYPE.H ? this.#heartbeat() : this.#response();
+    if (this.phase === "handshake") {
+      return bytes[start + 4] === PACKET_TYPE.C ? this.#circuit() : this.#handshake();
+    }
+    switch (bytes[start + 4]) {
+      case PACKET_TYPE.H:
+        return this.#heartbeat();
+      case PACKET_TYPE.T:
+        return this.#response();
+      default:
+        return this.#signal();
+    }
   }
 
   /**
@@ -96,11 +120,18 @@ export class ClientPacketDecoder {
 
   #checkType(type: number): void {
     const { phase } = this;
-    if (type !== PACKET_TYPE.H && type !== PACKET_TYPE.T) {
+    if (type === PACKET_TYPE.S && phase === "heartbeat") {
+      if (this.takesSignals) return;
+      throw new ProtocolError("malformed", "a signal, though the client did not set signal and identity");
+    }
+    if (type !== PACKET_TYPE.H && type !== PACKET_TYPE.T && type !== PACKET_TYPE.C) {
       throw new ProtocolError("malformed", "a client does not send packets of this type");
     }
-    if (phase === "handshake" && type !== PACKET_TYPE.H) {
+    if (phase === "handshake" && type === PACKET_TYPE.T) {
       throw new ProtocolError("malformed", "the first packet must be the handshake (type H)");
+    }
+    if (phase !== "handshake" && type === PACKET_TYPE.C) {
+      throw new ProtocolError("malformed", "a circuit (type C) must be the first packet");
     }
     if (phase === "setup" && type !== PACKET_TYPE.T) {
       throw new ProtocolError(
@@ -141,7 +172,18 @@ export class ClientPacketDecoder {
     const version = readVersion(bytes, start);
     this.#queue.consume(packetBytes);
     this.phase = "setup";
+    this.takesSignals = setsSignals(methods);
     return { type: "handshake", version, known, methods };
+  }
+
+  #circuit(): CircuitPacket | undefined {
+    const { bytes, start, length } = this.#queue;
+    if (length < CIRCUIT_BYTES) return undefined;
+    const version = readVersion(bytes, start);
+    const token = this.#queue.copy(HEADER_BYTES, CIRCUIT_TOKEN_BYTES);
+    this.#queue.consume(CIRCUIT_BYTES);
+    this.phase = "circuit";
+    return { type: "circuit", version, token };
   }
 
   #response(): ResponsePacket | undefined {
@@ -157,6 +199,16 @@ export class ClientPacketDecoder {
     const payload = this.#queue.copy(RESPONSE_HEAD_BYTES, payloadBytes);
     this.#queue.consume(RESPONSE_HEAD_BYTES + payloadBytes);
     return { type: "response", version, method, payload };
+  }
+
+  #signal(): SignalPacket | undefined {
+    const payloadBytes = signalPayloadBytes(this.#queue);
+    if (payloadBytes === undefined) return undefined;
+    if (payloadBytes === 0) throw new ProtocolError("malformed", "a signal without a payload");
+    if (payloadBytes > MAX_SIGNAL_BYTES) {
+      throw new ProtocolError("limit", `a signal is longer than ${MAX_SIGNAL_BYTES} bytes`);
+    }
+    return takeSignal(this.#queue, payloadBytes);
   }
 
   #heartbeat(): HeartbeatPacket | undefined {

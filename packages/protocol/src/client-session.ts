@@ -1,11 +1,12 @@
 import { equalBytes } from "./bytes.ts";
 import { LektError, rejectErrorCode } from "./errors.ts";
-import { HEARTBEAT_INTERVAL_MS, SETUP_TIMEOUT_MS, SILENT_INTERVALS } from "./limits.ts";
-import { describeMethod, isPublished, METHOD } from "./method-list.ts";
+import { HEARTBEAT_INTERVAL_MS, MAX_SIGNAL_BYTES, SETUP_TIMEOUT_MS, SILENT_INTERVALS } from "./limits.ts";
+import { describeMethod, IDENTITY_BYTES, isPublished, METHOD } from "./method-list.ts";
 import { type ClientObject, payloadOf } from "./packets/client-object.ts";
 import { encodeHandshake } from "./packets/handshake.ts";
 import { encodeHeartbeat } from "./packets/heartbeat.ts";
 import { encodeResponse } from "./packets/response.ts";
+import { encodeSignal } from "./packets/signal.ts";
 import { decodeHold } from "./payloads/hold.ts";
 import { decodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
 import type { RejectWord } from "./reject-words.ts";
@@ -40,6 +41,8 @@ export type ClientSessionEvent =
   | { readonly type: "server"; readonly info: Partial<ServerInfo> }
   /** A reply took effect. `first`: the first one on this connection. */
   | { readonly type: "reply"; readonly changes: readonly RosterChange[]; readonly first: boolean }
+  /** A signal of whoever shows the identity `from`; empty: the own one to `from` came back (spec 8.1.4). */
+  | { readonly type: "signal"; readonly from: Uint8Array; readonly payload: Uint8Array }
   /** The last event: close the connection. `word` is set where the server sent a Reject, `text` is its text. */
   | {
       readonly type: "ended";
@@ -124,6 +127,20 @@ export class ClientSession {
     return true;
   }
 
+  /**
+   * Sends a signal, best effort; what the server cannot deliver comes back as an event (spec 8.1.4).
+   * @param payload 1 to 16,384 bytes.
+   * @returns false where there are no signals on this connection, or setup is not over.
+   */
+  signal(to: Uint8Array, payload: Uint8Array): boolean {
+    if (to.length !== IDENTITY_BYTES) throw new RangeError(`an identity of ${to.length} bytes`);
+    if (payload.length === 0 || payload.length > MAX_SIGNAL_BYTES)
+      throw new RangeError(`a signal of ${payload.length} bytes`);
+    if (this.#ended || this.#decoder.phase !== "heartbeat" || !this.#decoder.takesSignals) return false;
+    this.#send(encodeSignal(to, payload));
+    return true;
+  }
+
   takeEvents(): readonly ClientSessionEvent[] {
     if (this.#events.length === 0) return NO_EVENTS;
     const events = this.#events;
@@ -204,6 +221,9 @@ export class ClientSession {
         this.#startKnown = true;
         this.#view.removed(packet.ip);
         this.#replyHasNews = true;
+        break;
+      case "signal":
+        this.#events.push({ type: "signal", from: packet.identity, payload: packet.payload });
         break;
       case "reject":
         this.#rejected(packet.word, packet.message);

@@ -43,6 +43,12 @@ export const LEKT_ERROR_CODES = [
   "LEKT_ADDRESS_IN_USE",
   "LEKT_LISTEN",
   "LEKT_INPUT",
+  "LEKT_UNREACHABLE",
+  "LEKT_PATH",
+  "LEKT_TRANSFER",
+  "LEKT_PEER_IDENTITY",
+  "LEKT_NETWORK_KEY",
+  "LEKT_PEER_REFUSED",
 ] as const;
 
 export type LektErrorCode = (typeof LEKT_ERROR_CODES)[number];

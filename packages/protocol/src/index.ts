@@ -1,4 +1,4 @@
-export { concatBytes, equalBytes, fromHex, toHex } from "./bytes.ts";
+export { byteKey, concatBytes, equalBytes, fromHex, toHex } from "./bytes.ts";
 export {
   type ClientPacket,
   ClientPacketDecoder,
@@ -20,7 +20,15 @@ export {
   type RosterAddress,
   rosterAddress,
 } from "./ip.ts";
-export { DEFAULT_PORT, formatLektUrl, type LektScheme, type LektUrl, parseLektUrl } from "./lekt-url.ts";
+export {
+  DEFAULT_PORT,
+  formatLektUrl,
+  fragmentKeys,
+  type LektScheme,
+  type LektUrl,
+  parseLektUrl,
+  withoutFragment,
+} from "./lekt-url.ts";
 export {
   HEARTBEAT_BURST,
   HEARTBEAT_INTERVAL_MS,
@@ -34,14 +42,18 @@ export {
   MAX_PEERS,
   MAX_PUBLISHED_BYTES,
   MAX_REJECT_BYTES,
+  MAX_SIGNAL_BYTES,
   MAX_TOTAL_PAYLOAD_BYTES,
   MAX_URL_LENGTH,
+  MAX_WAITING_SIGNAL_BYTES,
   NEWS_BURST,
   NEWS_SPACING_MS,
   PACKET_TARGET_BYTES,
   REJECT_LINGER_MS,
   SETUP_TIMEOUT_MS,
   SHARED_ADDRESS_GATHER_MS,
+  SIGNAL_BURST,
+  SIGNAL_SPACING_MS,
   SILENT_INTERVALS,
   TICK_MS,
   TOTAL_HISTORY_BYTES,
@@ -57,8 +69,10 @@ export {
   type MethodDefinition,
   type MethodName,
   methodDefinition,
+  setsSignals,
 } from "./method-list.ts";
 export { type AcceptPacket, encodeAccept } from "./packets/accept.ts";
+export { CIRCUIT_TOKEN_BYTES, type CircuitPacket, circuitExpiry, encodeCircuit } from "./packets/circuit.ts";
 export {
   type ClientObject,
   encodeClientObject,
@@ -70,6 +84,7 @@ export { encodeHeartbeat, type HeartbeatPacket } from "./packets/heartbeat.ts";
 export { encodeReject, type RejectPacket, rejectWord } from "./packets/reject.ts";
 export { encodeRequest, type RequestPacket } from "./packets/request.ts";
 export { encodeResponse, type ResponsePacket } from "./packets/response.ts";
+export { encodeSignal, SERVER_IDENTITY, type SignalPacket } from "./packets/signal.ts";
 export {
   type AddedClient,
   type AddedPacket,
@@ -89,6 +104,45 @@ export { decodeHold, encodeHold } from "./payloads/hold.ts";
 export { decodeServerInfo, encodeServerInfo, type ServerInfo } from "./payloads/server-info.ts";
 export { decodeText, MAX_NAME_BYTES, MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
 export { decodeUdp, encodeUdp, type UdpPayload } from "./payloads/udp.ts";
+export { type AddressScope, type ScopedAddress, scopedAddress } from "./peers/address-scope.ts";
+export type {
+  Cancellation,
+  Circuit,
+  ConnectionMethod,
+  DialAttempt,
+  MethodHost,
+  NetworkFacts,
+  PeerSignal,
+  PeerTarget,
+  RawPath,
+} from "./peers/connection-method.ts";
+export { identityText } from "./peers/identity-text.ts";
+export type {
+  MethodReach,
+  MethodReport,
+  NatMapping,
+  PortMappingReport,
+  PortMappingState,
+} from "./peers/method-report.ts";
+export { NETWORK_KEY_BYTES, networkKeyFragment, proofMessage } from "./peers/network-key.ts";
+export {
+  decodePreamble,
+  encodePreamble,
+  labelFault,
+  type PeerRole,
+  type Preamble,
+} from "./peers/preamble.ts";
+export { type ServiceQuestion, serviceObstacle } from "./peers/service-rules.ts";
+export {
+  allowedTargets,
+  MAX_PACKETS_TO_OTHER_ADDRESS,
+  MAX_TARGETS_OF_A_KIND,
+  type Reach,
+  type RefusedTarget,
+  type Target,
+  type TargetQuestion,
+} from "./peers/target-rules.ts";
+export { tlsSide } from "./peers/tls-side.ts";
 export { REJECT_WORDS, type RejectReaction, type RejectWord, reactionTo } from "./reject-words.ts";
 export { Roster, type RosterOptions } from "./roster.ts";
 export { RosterMember, SESSION_BYTES } from "./roster-member.ts";
@@ -109,6 +163,13 @@ export {
   type ServerSessionPhase,
 } from "./server-session.ts";
 export { sha256 } from "./sha256.ts";
+export {
+  answerBindingRequest,
+  type BindingResponse,
+  decodeBindingResponse,
+  encodeBindingRequest,
+} from "./stun/binding.ts";
+export { isStunPacket, STUN_TRANSACTION_ID_BYTES } from "./stun/stun-message.ts";
 export { UpdateLog, type UpdateLogOptions } from "./update-log.ts";
 export { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 export { formatVersion, PROTOCOL_VERSION, type Version } from "./version.ts";

@@ -2,6 +2,7 @@ import { LektError } from "./errors.ts";
 import { parseIpv4, parseIpv6 } from "./ip.ts";
 import { MAX_URL_LENGTH } from "./limits.ts";
 import { MAX_NETWORK_NAME_BYTES } from "./payloads/text.ts";
+import { parseNetworkKey } from "./peers/network-key.ts";
 import { safeText } from "./safe-text.ts";
 import { encodeUtf8, hasControlCharacter } from "./utf8.ts";
 
@@ -10,6 +11,8 @@ export const DEFAULT_PORT = 15_358;
 
 const SCHEMES = ["lekt", "lekts", "ws", "wss"] as const;
 export type LektScheme = (typeof SCHEMES)[number];
+
+const NETWORK_KEY_PREFIX = "key=";
 
 /** `scheme://host[:port][/network][#fragment]` (spec 2.2). */
 export interface LektUrl {
@@ -21,8 +24,10 @@ export interface LektUrl {
   readonly port: number;
   /** Percent-decoded; undefined is the default network. */
   readonly network: string | undefined;
-  /** Without `#`; undefined where there is none. */
+  /** Without `#`; undefined where there is none. It may hold secrets. */
   readonly fragment: string | undefined;
+  /** What `key=` in the fragment holds (spec 2.2.7). A secret; undefined where there is none. */
+  readonly networkKey: Uint8Array | undefined;
 }
 
 /** @throws LektError `LEKT_URL` that says what is wrong and what is right. */
@@ -61,16 +66,41 @@ function parse(text: string): LektUrl {
     port,
     network: parseNetwork(path),
     fragment,
+    networkKey: networkKeyIn(fragment ?? ""),
   };
 }
 
-/** The URL in its shortest form. */
-export function formatLektUrl(url: Omit<LektUrl, "secure">): string {
+/**
+ * The URL in its shortest form, with the secrets that its fragment may hold: what is shown or logged has
+ * none (`withoutFragment`).
+ */
+export function formatLektUrl(url: Omit<LektUrl, "secure" | "networkKey">): string {
   const host = url.host.includes(":") ? `[${url.host}]` : url.host;
   const port = url.port === DEFAULT_PORT ? "" : `:${url.port}`;
   const path = url.network === undefined ? "" : `/${encodeURIComponent(url.network)}`;
   const fragment = url.fragment === undefined ? "" : `#${url.fragment}`;
   return `${url.scheme}://${host}${port}${path}${fragment}`;
+}
+
+/** Of the text of a URL, right or wrong, what may be shown and logged. */
+export function withoutFragment(text: string): string {
+  return text.replace(/#.*$/s, "");
+}
+
+/** The names of all keys in a fragment, known or not (spec 2.2.6). */
+export function fragmentKeys(fragment: string): string[] {
+  return fragment === "" ? [] : fragment.split("&").map((pair) => pair.replace(/=.*$/s, ""));
+}
+
+function networkKeyIn(fragment: string): Uint8Array | undefined {
+  const values = fragment.split("&").filter((pair) => pair.startsWith(NETWORK_KEY_PREFIX));
+  if (values.length > 1) throw new UrlFault("its fragment has two network keys");
+  if (values[0] === undefined) return undefined;
+  const networkKey = parseNetworkKey(values[0].slice(NETWORK_KEY_PREFIX.length));
+  if (!networkKey) {
+    throw new UrlFault("the network key behind its # is damaged or cut off; ask for the URL again");
+  }
+  return networkKey;
 }
 
 function parseAuthority(authority: string): { host: string; port: number } {
@@ -125,7 +155,7 @@ class UrlFault extends Error {}
 
 /** Without fragment and user, which may hold secrets, and not too long. */
 function quote(text: string): string {
-  const shown = safeText(text.replace(/#.*$/s, "").replace(/\/\/[^/]*@/, "//…@"));
+  const shown = safeText(withoutFragment(text).replace(/\/\/[^/]*@/, "//…@"));
   const characters = [...shown];
   return `"${characters.length > 100 ? `${characters.slice(0, 100).join("")}…` : shown}"`;
 }

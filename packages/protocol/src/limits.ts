@@ -32,6 +32,16 @@ export const HEARTBEAT_BURST = 40;
 export const NEWS_SPACING_MS = 50;
 /** … and so often at once. */
 export const NEWS_BURST = 20;
+/** The longest payload of a signal (spec 8.1.2). */
+export const MAX_SIGNAL_BYTES = 16_384;
+/** Signals of one client: on average one in so many milliseconds … (spec 8.1.5) */
+export const SIGNAL_SPACING_MS = 20;
+/** … and so many at once. */
+export const SIGNAL_BURST = 200;
+/** So many times as many signals are a flood (spec 8.1.5). */
+export const SIGNAL_FLOOD_FACTOR = 10;
+/** Signals that wait for one receiver, in bytes of whole packets (spec 8.1.5). */
+export const MAX_WAITING_SIGNAL_BYTES = 65_536;
 /** After a Reject the server reads and throws away for so long (spec 6.5). */
 export const REJECT_LINGER_MS = 1_000;
 /** How long an address with several clients may wait until it is listed anew (spec 5.8). */

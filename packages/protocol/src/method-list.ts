@@ -17,6 +17,7 @@ export const METHOD = {
   data: 21,
   hold: 22,
   server: 23,
+  signal: 24,
   ipv6: 25,
   resume: 26,
   watch: 27,
@@ -38,7 +39,7 @@ export interface MethodDefinition {
   readonly fault: (payload: Uint8Array) => string | undefined;
 }
 
-/** The list. `signal` (24) is a line here when it comes; until then a server does not ask for it. */
+/** The list. */
 const DEFINITIONS: Readonly<Record<number, MethodDefinition>> = {
   [METHOD.tcp]: { name: "tcp", published: true, fault: faultOf(decodeListeningPorts) },
   [METHOD.udp]: { name: "udp", published: true, fault: faultOf(decodeUdp) },
@@ -69,6 +70,7 @@ const DEFINITIONS: Readonly<Record<number, MethodDefinition>> = {
   },
   [METHOD.hold]: { name: "hold", published: false, fault: faultOf(decodeHold) },
   [METHOD.server]: { name: "server", published: false, fault: mustBeEmpty },
+  [METHOD.signal]: { name: "signal", published: false, fault: mustBeEmpty },
   [METHOD.resume]: {
     name: "resume",
     published: false,
@@ -100,6 +102,11 @@ export function isPassedOnUnread(index: number): boolean {
 /** Whether a server of this version asks for the method (spec 4.2). */
 export function isAskedFor(index: number): boolean {
   return index in DEFINITIONS || isPassedOnUnread(index);
+}
+
+/** Signals need an identity: without it a server does not ask for them (spec/methods.md). */
+export function setsSignals(methods: readonly number[]): boolean {
+  return methods.includes(METHOD.signal) && methods.includes(METHOD.identity);
 }
 
 export function isPublished(index: number): boolean {

@@ -1,12 +1,14 @@
 import { ByteQueue } from "./byte-queue.ts";
 import { LektError } from "./errors.ts";
 import { readI64, readU32 } from "./integers.ts";
-import { MAX_OBJECT_BYTES, MAX_REJECT_BYTES } from "./limits.ts";
+import { MAX_OBJECT_BYTES, MAX_REJECT_BYTES, MAX_SIGNAL_BYTES } from "./limits.ts";
+import { METHOD } from "./method-list.ts";
 import type { AcceptPacket } from "./packets/accept.ts";
 import { decodeClientObject, OBJECT_MIN_SIZE, OBJECT_SIZE_BYTES } from "./packets/client-object.ts";
 import { HEADER_BYTES, magicFault, PACKET_TYPE, readVersion } from "./packets/header.ts";
 import { type RejectPacket, rejectWord } from "./packets/reject.ts";
 import { REQUEST_BYTES, type RequestPacket } from "./packets/request.ts";
+import { type SignalPacket, signalPayloadBytes, takeSignal } from "./packets/signal.ts";
 import {
   type AddedClient,
   type AddedPacket,
@@ -21,7 +23,7 @@ import { formatVersion, PROTOCOL_VERSION } from "./version.ts";
 
 /**
  * What a server sends. An update comes in pieces, its head and then each client or address, so that
- * its length needs no bound. Signals (`S`) get their place here.
+ * its length needs no bound.
  */
 export type ServerPacket =
   | AcceptPacket
@@ -30,7 +32,8 @@ export type ServerPacket =
   | AddedPacket
   | AddedClient
   | RemovedPacket
-  | RemovedAddress;
+  | RemovedAddress
+  | SignalPacket;
 
 /** Which packets may come; the request for method 0 moves the decoder on to `heartbeat` (spec 4.7). */
 export type ServerPhase = "handshake" | "setup" | "heartbeat";
@@ -49,6 +52,8 @@ export interface ServerPacketDecoderOptions {
 /** Decodes the byte stream from a server to a client, from any split. */
 export class ServerPacketDecoder {
   phase: ServerPhase = "handshake";
+  /** Whether signals may come: the server has asked for `signal` (spec 8.1.1). */
+  takesSignals = false;
   readonly #queue = new ByteQueue();
   readonly #maxObjectBytes: number;
   /** How many clients or addresses of the current update are still to come. */
@@ -93,7 +98,7 @@ export class ServerPacketDecoder {
     const first = this.phase === "handshake";
     if (magicFault(bytes, start, length) >= 0)
       throw first ? notLekt() : broken("a packet does not begin with LEKT");
-    if (length > 4 && !TYPES_OF_PHASE[this.phase].includes(bytes[start + 4] as number)) {
+    if (length > 4 && !this.#mayCome(bytes[start + 4] as number)) {
       throw first ? notLekt() : broken(`a packet of this type may not come in the ${this.phase} phase`);
     }
     if (length < HEADER_BYTES) return undefined;
@@ -104,9 +109,16 @@ export class ServerPacketDecoder {
         return this.#reject();
       case PACKET_TYPE.T:
         return this.#request();
+      case PACKET_TYPE.S:
+        return this.#signal();
       default:
         return this.#update();
     }
+  }
+
+  #mayCome(type: number): boolean {
+    if (type === PACKET_TYPE.S) return this.phase === "heartbeat" && this.takesSignals;
+    return TYPES_OF_PHASE[this.phase].includes(type);
   }
 
   #accept(): AcceptPacket {
@@ -148,7 +160,15 @@ export class ServerPacketDecoder {
     const method = readU32(bytes, start + 8);
     this.#queue.consume(REQUEST_BYTES);
     if (method === 0) this.phase = "heartbeat";
+    if (method === METHOD.signal) this.takesSignals = true;
     return { type: "request", version, method };
+  }
+
+  #signal(): SignalPacket | undefined {
+    const payloadBytes = signalPayloadBytes(this.#queue);
+    if (payloadBytes === undefined) return undefined;
+    if (payloadBytes > MAX_SIGNAL_BYTES) throw broken(`a signal is longer than ${MAX_SIGNAL_BYTES} bytes`);
+    return takeSignal(this.#queue, payloadBytes);
   }
 
   #update(): AddedPacket | RemovedPacket | undefined {

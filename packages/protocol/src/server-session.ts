@@ -1,4 +1,4 @@
-import { concatBytes } from "./bytes.ts";
+import { concatBytes, equalBytes } from "./bytes.ts";
 import { type ClientPacket, ClientPacketDecoder, type ResponseJudge } from "./client-packet-decoder.ts";
 import { ProtocolError } from "./errors.ts";
 import type { RosterAddress } from "./ip.ts";
@@ -14,13 +14,24 @@ import {
   NEWS_SPACING_MS,
   REJECT_LINGER_MS,
   SETUP_TIMEOUT_MS,
+  SIGNAL_BURST,
+  SIGNAL_FLOOD_FACTOR,
+  SIGNAL_SPACING_MS,
   SILENT_INTERVALS,
 } from "./limits.ts";
-import { describeMethod, isAskedFor, isPublished, METHOD, methodDefinition } from "./method-list.ts";
+import {
+  describeMethod,
+  isAskedFor,
+  isPublished,
+  METHOD,
+  methodDefinition,
+  setsSignals,
+} from "./method-list.ts";
 import { encodeAccept } from "./packets/accept.ts";
 import { encodeClientObject, type MethodInfo } from "./packets/client-object.ts";
 import { encodeReject } from "./packets/reject.ts";
 import { encodeRequest } from "./packets/request.ts";
+import { SERVER_IDENTITY } from "./packets/signal.ts";
 import { decodeHold } from "./payloads/hold.ts";
 import type { RejectWord } from "./reject-words.ts";
 import { decodeUtf8 } from "./utf8.ts";
@@ -35,6 +46,8 @@ export interface ServerSessionOptions {
   readonly setupTimeoutMs?: number;
   /** Heartbeats a second on average; 0: no limit. Default 20 (spec 5.14). */
   readonly heartbeatsPerSecond?: number;
+  /** Signals a second on average; 0: no limit. Default 50 (spec 8.1.5). */
+  readonly signalsPerSecond?: number;
   /** Gives the memory of client objects. */
   readonly allocate?: (bytes: number) => Uint8Array;
 }
@@ -65,8 +78,12 @@ export type ServerSessionEffect =
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Setup is over for the client's part: `admit` or `reject` it. */
   | { readonly type: "introduced"; readonly introduction: Introduction }
+  /** It asks for a circuit (spec 8.2): from now on the connection is a relay's, or to be rejected. */
+  | { readonly type: "circuit"; readonly token: Uint8Array; readonly early: Uint8Array }
   /** It replaced a payload (spec 4.10): `object` is its client object from now on. */
   | { readonly type: "updated"; readonly object: Uint8Array }
+  /** Pass this on to who has the identity `to`, where `maySignal` allows it (spec 8.1). */
+  | { readonly type: "signal"; readonly to: Uint8Array; readonly payload: Uint8Array }
   /** Send these last bytes, shut down the writing side, read on and throw away until `deadlineMs` (spec 6.5). */
   | {
       readonly type: "rejected";
@@ -75,7 +92,7 @@ export type ServerSessionEffect =
       readonly bytes: Uint8Array;
     };
 
-export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "rejected";
+export type ServerSessionPhase = "handshake" | "setup" | "admission" | "heartbeat" | "circuit" | "rejected";
 
 /** What is asked and answered so far. */
 interface Setup {
@@ -85,6 +102,8 @@ interface Setup {
   publishedBytes: number;
 }
 
+/** The clock has fractions, and their sums are not exact. */
+const CLOCK_TOLERANCE_MS = 0.001;
 const NO_EFFECTS: readonly ServerSessionEffect[] = [];
 
 /**
@@ -97,6 +116,8 @@ export class ServerSession implements ResponseJudge {
   deadlineMs: number;
   /** Heartbeats that have no reply yet. */
   pendingReplies = 0;
+  /** Where signals for it go to; undefined where it takes none. A replaced payload may change it (spec 4.10). */
+  signalIdentity: Uint8Array | undefined;
 
   /** The client's, as the server sees it. */
   readonly address: RosterAddress;
@@ -113,9 +134,12 @@ export class ServerSession implements ResponseJudge {
   #holdMs = 0;
   /** When the last heartbeat came: a hold counts from there (spec 5.17). */
   #heartbeatMs = 0;
-  /** Theoretical arrival times of the two leaky buckets (GCRA): heartbeats in, news out. */
+  /** Theoretical arrival times of the leaky buckets (GCRA): heartbeats in, news out, signals in. */
   #nextHeartbeatMs = 0;
   #nextNewsMs = 0;
+  #nextSignalMs = 0;
+  /** The same for all signals, those included that come back. */
+  #nextFloodMs = 0;
 
   /**
    * @param isProtected whether the connection is TLS or from a loopback address: only then a token is
@@ -145,7 +169,7 @@ export class ServerSession implements ResponseJudge {
    * @param latenessMs by how much the server itself was late of late; not charged to the client (spec 5.14).
    */
   receive(bytes: Uint8Array, nowMs: number, latenessMs = 0): void {
-    if (this.phase === "rejected") return;
+    if (this.phase === "rejected" || this.phase === "circuit") return;
     try {
       this.#decoder.push(bytes);
       for (;;) {
@@ -191,6 +215,7 @@ export class ServerSession implements ResponseJudge {
       case "handshake":
       case "setup":
       case "admission":
+      case "circuit":
         this.reject("timeout", "handshake and setup took too long", nowMs);
         break;
       case "heartbeat":
@@ -229,10 +254,30 @@ export class ServerSession implements ResponseJudge {
     this.deadlineMs = nowMs + this.#silenceMs;
   }
 
+  /** Whether its next signal is passed on, or comes too soon (spec 8.1.5). */
+  maySignal(nowMs: number): boolean {
+    return this.#nextSignalMs - nowMs <= (SIGNAL_BURST - 1) * this.#signalSpacingMs + CLOCK_TOLERANCE_MS;
+  }
+
+  /** Its signal was passed on. @param copies to so many clients: each of them counts. */
+  signalled(nowMs: number, copies: number): void {
+    const spentMs = Math.max(1, copies) * this.#signalSpacingMs;
+    this.#nextSignalMs = Math.max(this.#nextSignalMs, nowMs) + spentMs;
+  }
+
+  get #signalSpacingMs(): number {
+    const { signalsPerSecond = 1_000 / SIGNAL_SPACING_MS } = this.#options;
+    return signalsPerSecond === 0 ? 0 : 1_000 / signalsPerSecond;
+  }
+
   #receivePacket(packet: ClientPacket, nowMs: number, latenessMs: number): void {
     switch (packet.type) {
       case "handshake":
         this.#handshake(packet.methods);
+        break;
+      case "circuit":
+        this.phase = "circuit";
+        this.#do({ type: "circuit", token: packet.token, early: this.#decoder.takeRest() });
         break;
       case "response":
         if (this.phase === "setup") this.#response({ index: packet.method, payload: packet.payload });
@@ -242,6 +287,10 @@ export class ServerSession implements ResponseJudge {
         break;
       case "heartbeat":
         this.#heartbeat(nowMs, latenessMs);
+        break;
+      case "signal":
+        this.#chargeSignal(nowMs, latenessMs);
+        this.#do({ type: "signal", to: packet.identity, payload: packet.payload });
         break;
     }
   }
@@ -255,15 +304,19 @@ export class ServerSession implements ResponseJudge {
 
   #handshake(methods: readonly number[]): void {
     this.phase = "setup";
-    const asked = methods.filter(
-      (method) => isAskedFor(method) && (method !== METHOD.token || this.#protected),
-    );
+    const asked = methods.filter((method) => this.#asks(method, methods));
     this.#setup = { asked, answers: [], totalBytes: 0, publishedBytes: 0 };
     this.#do({
       type: "send",
       bytes: concatBytes([encodeAccept(), ...asked.map((m) => encodeRequest(m))]),
     });
     if (asked.length === 0) this.#introduce();
+  }
+
+  #asks(method: number, methods: readonly number[]): boolean {
+    if (method === METHOD.token) return this.#protected;
+    if (method === METHOD.signal) return setsSignals(methods);
+    return isAskedFor(method);
   }
 
   /** The decoder's question (spec 4.5, 4.6). */
@@ -321,6 +374,7 @@ export class ServerSession implements ResponseJudge {
   #update(answer: MethodInfo, nowMs: number, latenessMs: number): void {
     this.#charge(nowMs, latenessMs);
     checkPayload(answer);
+    if (answer.index === METHOD.identity) this.#showIdentity(answer.payload);
     this.#updatable = this.#updatable?.map((known) => (known.index === answer.index ? answer : known));
     this.#do({ type: "updated", object: this.#object(this.#updatable ?? []) });
   }
@@ -335,6 +389,7 @@ export class ServerSession implements ResponseJudge {
     this.#holdMs = hold ? (decodeHold(hold) as number) : 0;
     const published = answers.filter((answer) => isPublished(answer.index));
     if (payload(METHOD.update)) this.#updatable = published;
+    this.#showIdentity(payload(METHOD.identity));
     this.#do({
       type: "introduced",
       introduction: {
@@ -350,6 +405,12 @@ export class ServerSession implements ResponseJudge {
         object: this.#object(published),
       },
     });
+  }
+
+  /** Nobody is reached under the identity that stands for the server, or speaks in its name (spec 8.1.6). */
+  #showIdentity(identity: Uint8Array | undefined): void {
+    const isOwn = identity && !equalBytes(identity, SERVER_IDENTITY);
+    this.signalIdentity = isOwn && this.#decoder.takesSignals ? identity : undefined;
   }
 
   /** What others get to see: what it published, and `ipv6`, which the server adds (spec 5.12). */
@@ -368,11 +429,18 @@ export class ServerSession implements ResponseJudge {
     if (perSecond === 0) return;
     const spacingMs = 1_000 / perSecond;
     this.#nextHeartbeatMs = Math.max(this.#nextHeartbeatMs, nowMs) + spacingMs;
-    // The clock has fractions, and their sums are not exact.
-    const toleranceMs = 0.001;
-    if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + toleranceMs) {
+    if (this.#nextHeartbeatMs - nowMs > HEARTBEAT_BURST * spacingMs + latenessMs + CLOCK_TOLERANCE_MS) {
       throw new ProtocolError("rate", `more than ${perSecond} heartbeats or updates a second`);
     }
+  }
+
+  /** What is over the rate comes back; who sends far more than that keeps the server from its work (spec 8.1.5). */
+  #chargeSignal(nowMs: number, latenessMs: number): void {
+    const spacingMs = this.#signalSpacingMs;
+    this.#nextFloodMs = Math.max(this.#nextFloodMs, nowMs) + spacingMs / SIGNAL_FLOOD_FACTOR;
+    if (this.#nextFloodMs - nowMs <= SIGNAL_BURST * spacingMs + latenessMs + CLOCK_TOLERANCE_MS) return;
+    const perSecond = Math.round((SIGNAL_FLOOD_FACTOR * 1_000) / spacingMs);
+    throw new ProtocolError("rate", `more than ${perSecond} signals a second`);
   }
 
   #do(effect: ServerSessionEffect): void {

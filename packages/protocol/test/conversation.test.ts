@@ -89,7 +89,9 @@ class Conversation {
 
   #effects(effects: readonly ServerSessionEffect[]): void {
     for (const effect of effects) {
-      if (effect.type === "updated") throw new Error("nobody asked for updates");
+      if (effect.type === "updated" || effect.type === "signal" || effect.type === "circuit") {
+        throw new Error(`nobody asked for this: ${effect.type}`);
+      }
       if (effect.type !== "introduced") this.#downstream.push(...effect.bytes);
       else {
         this.introduction = effect.introduction;

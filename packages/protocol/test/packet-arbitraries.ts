@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { concatBytes } from "../src/bytes.ts";
 import { ipv4Bytes } from "../src/ip.ts";
+import { METHOD } from "../src/method-list.ts";
 import { encodeAccept } from "../src/packets/accept.ts";
 import { type ClientObject, encodeClientObject } from "../src/packets/client-object.ts";
 import { encodeHandshake } from "../src/packets/handshake.ts";
@@ -8,8 +9,10 @@ import { encodeHeartbeat } from "../src/packets/heartbeat.ts";
 import { encodeReject } from "../src/packets/reject.ts";
 import { encodeRequest } from "../src/packets/request.ts";
 import { encodeResponse } from "../src/packets/response.ts";
+import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
+import { PROTOCOL_VERSION, type Version } from "../src/version.ts";
 import { updates } from "./update-packets.ts";
 
 export const u32 = fc.oneof(
@@ -49,12 +52,26 @@ const handshake = fc
 const response = fc.tuple(u32, payload, version).map((of) => encodeResponse(...of));
 const heartbeat = fc.tuple(i64, version).map((of) => encodeHeartbeat(...of));
 
+export const identity = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const signal = fc
+  .tuple(identity, fc.uint8Array({ minLength: 1, maxLength: 40 }), version)
+  .map((of) => encodeSignal(...of));
+const signalSetter = ownVersion.map((own) => encodeHandshake(24, [19, 24], own));
+const emptySignal = fc.tuple(identity, version).map(([to, own]) => encodeSignal(to, new Uint8Array(0), own));
+
 /** A client's side of a conversation; the server waits for `asked` responses. */
 export const clientStream = fc
-  .tuple(
-    handshake,
-    fc.array(response, { maxLength: 4 }),
-    fc.array(fc.oneof(heartbeat, response), { maxLength: 6 }),
+  .oneof(
+    fc.tuple(
+      handshake,
+      fc.array(response, { maxLength: 4 }),
+      fc.array(fc.oneof(heartbeat, response), { maxLength: 6 }),
+    ),
+    fc.tuple(
+      signalSetter,
+      fc.array(response, { maxLength: 2 }),
+      fc.array(fc.oneof(heartbeat, response, signal), { maxLength: 6 }),
+    ),
   )
   .map(([first, responses, others]) => ({
     asked: responses.length,
@@ -80,13 +97,20 @@ const reject = fc
   .tuple(fc.constantFrom(...REJECT_WORDS), fc.string({ unit: "binary", maxLength: 30 }), version)
   .map((of) => encodeReject(...of));
 
+const signalRequest: [number, Version] = [METHOD.signal, PROTOCOL_VERSION];
+
 /** A server's side of a conversation, which may end in a Reject at any place. */
 export const serverStream = fc
-  .tuple(
-    ownVersion.map((own) => encodeAccept(own)),
-    fc.array(fc.tuple(fc.integer({ min: 1, max: 64 }), version), { maxLength: 4 }),
-    fc.array(update, { maxLength: 6 }),
-    fc.option(fc.tuple(reject, fc.nat(12))),
+  .boolean()
+  .chain((hasSignals) =>
+    fc.tuple(
+      ownVersion.map((own) => encodeAccept(own)),
+      fc
+        .array(fc.tuple(fc.integer({ min: 1, max: 64 }), version), { maxLength: 4 })
+        .map((requests) => (hasSignals ? [...requests, signalRequest] : requests)),
+      fc.array(hasSignals ? fc.oneof(update, signal, emptySignal) : update, { maxLength: 6 }),
+      fc.option(fc.tuple(reject, fc.nat(12))),
+    ),
   )
   .map(([accept, requests, replies, end]) => {
     const packets = [accept, ...requests.map((of) => encodeRequest(...of)), encodeRequest(0), ...replies];
@@ -114,6 +138,7 @@ const fragment = fc.oneof(
     "LEKTA\x01\0\0",
     "LEKTT\x01\0\0",
     "LEKTR\x01\0\0",
+    "LEKTS\x01\0\0",
     "\0\0\0\0",
     "\0\0\0\x04",
   ),

@@ -10,22 +10,34 @@ import { encodeHeartbeat } from "../src/packets/heartbeat.ts";
 import { encodeReject } from "../src/packets/reject.ts";
 import { encodeRequest } from "../src/packets/request.ts";
 import { encodeResponse } from "../src/packets/response.ts";
+import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
 import { type ServerPacket, ServerPacketDecoder, type ServerPhase } from "../src/server-packet-decoder.ts";
 import { PROTOCOL_VERSION } from "../src/version.ts";
-import { bitfield, clientObject, i64, ownVersion, payload, u32, version } from "./packet-arbitraries.ts";
+import {
+  bitfield,
+  clientObject,
+  i64,
+  identity,
+  ownVersion,
+  payload,
+  u32,
+  version,
+} from "./packet-arbitraries.ts";
 import { decodePieces } from "./stream-pieces.ts";
 import { updates } from "./update-packets.ts";
 
-function fromClient(phase: ServerPhase, bytes: Uint8Array): ClientPacket[] {
+function fromClient(phase: ServerPhase, bytes: Uint8Array, takesSignals = false): ClientPacket[] {
   const decoder = new ClientPacketDecoder();
+  decoder.takesSignals = takesSignals;
   decoder.phase = phase;
   return decodePieces<ClientPacket>(decoder, [bytes]).packets;
 }
 
-function fromServer(phase: ServerPhase, bytes: Uint8Array): ServerPacket[] {
+function fromServer(phase: ServerPhase, bytes: Uint8Array, takesSignals = false): ServerPacket[] {
   const decoder = new ServerPacketDecoder();
+  decoder.takesSignals = takesSignals;
   decoder.phase = phase;
   return decodePieces<ServerPacket>(decoder, [bytes]).packets;
 }
@@ -54,6 +66,18 @@ describe("encoded, then decoded", () => {
       fc.property(i64, version, (timestamp, version) => {
         const packet = { type: "heartbeat", version, timestamp };
         expect(fromClient("heartbeat", encodeHeartbeat(timestamp, version))).toEqual([packet]);
+      }),
+    );
+  });
+
+  test("signal, both ways", () => {
+    const some = fc.uint8Array({ minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(identity, some, version, (identity, payload, version) => {
+        const packet = { type: "signal", version, identity, payload };
+        const bytes = encodeSignal(identity, payload, version);
+        expect(fromClient("heartbeat", bytes, true)).toEqual([packet]);
+        expect(fromServer("heartbeat", bytes, true)).toEqual([packet]);
       }),
     );
   });

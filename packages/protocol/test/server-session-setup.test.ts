@@ -19,7 +19,7 @@ function objectOf(visit: Visit) {
 
 describe("what is asked", () => {
   const everything = range(1, 96);
-  const asked = [...range(1, 4), ...range(7, 17), ...range(19, 23), ...range(26, 29), ...range(33, 64)];
+  const asked = [...range(1, 4), ...range(7, 17), ...range(19, 24), ...range(26, 29), ...range(33, 64)];
 
   test("everything that is known or passed on, at once, ascending; reserved, unknown and from 65 on never", () => {
     const visit = new Visit().handshake(everything);

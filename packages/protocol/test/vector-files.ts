@@ -1,15 +1,33 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { ClientPhase } from "../src/client-packet-decoder.ts";
+import type { PeerRole } from "../src/peers/preamble.ts";
+import type { ServerPhase } from "../src/server-packet-decoder.ts";
 
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
 
 /** Which file holds what; `vectors-coverage.test.ts` sees to it that none is left out. */
-export const GOOD_FILES = ["handshake.json", "setup.json", "updates.json", "reject.json"] as const;
-export const MALFORMED_FILES = ["malformed-client.json", "malformed-server.json"] as const;
-export const RESERVED_FILE = "reserved.json";
+export const GOOD_FILES = [
+  "handshake.json",
+  "setup.json",
+  "updates.json",
+  "reject.json",
+  "signals.json",
+  "circuits.json",
+] as const;
+export const MALFORMED_FILES = [
+  "malformed-client.json",
+  "malformed-server.json",
+  "malformed-signals.json",
+  "malformed-circuits.json",
+] as const;
 export const PAYLOADS_FILE = "payloads.json";
 export const ROSTERS_FILE = "rosters.json";
+/** Read by packages/server/test/relay: it has the HMAC. */
+export const CIRCUIT_TOKENS_FILE = "circuit-tokens.json";
+export const STUN_FILE = "stun.json";
+/** Read by the tests of the method `udp`. */
+export const PROBES_FILE = "probes.json";
 export const URLS_FILE = "urls.json";
+export const PEERS_FILE = "peers.json";
 
 export function vectorFileNames(): string[] {
   return readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
@@ -32,6 +50,7 @@ export type PacketFields =
       readonly known: number;
       readonly methods: readonly number[];
     }
+  | { readonly type: "circuit"; readonly version: VersionField; readonly token: string }
   | { readonly type: "accept"; readonly version: VersionField }
   | {
       readonly type: "reject";
@@ -60,14 +79,21 @@ export type PacketFields =
       readonly version: VersionField;
       readonly timestamp: string;
       readonly ips: readonly string[];
+    }
+  | {
+      readonly type: "signal";
+      readonly version: VersionField;
+      readonly identity: string;
+      readonly payload: string;
     };
 
 interface VectorHead {
   readonly name: string;
   readonly direction: "client to server" | "server to client" | "either";
-  readonly phase: ClientPhase;
+  readonly phase: ServerPhase;
   readonly hex: string;
   readonly asked?: readonly number[];
+  readonly signals?: true;
 }
 
 export interface GoodVector extends VectorHead {
@@ -107,9 +133,56 @@ export interface UrlVectors {
       readonly port: number;
       readonly network: string | null;
       readonly secure: boolean;
+      readonly networkKey?: string;
     };
   }[];
   readonly invalid: readonly { readonly url: string; readonly why: string }[];
+}
+
+export interface StunVectors {
+  readonly requests: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly from: readonly [string, number];
+    readonly answer: string | null;
+  }[];
+  readonly responses: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly transactionId: string;
+    readonly mapped: readonly [string, number] | null;
+  }[];
+}
+
+export interface PreambleFields {
+  readonly label: string;
+  readonly proof: string | null;
+  readonly refused: boolean;
+}
+
+export interface PeerVectors {
+  readonly preambles: readonly {
+    readonly name: string;
+    readonly from: PeerRole;
+    readonly hex: string;
+    readonly fields: PreambleFields;
+  }[];
+  readonly malformed: readonly {
+    readonly name: string;
+    readonly from: PeerRole;
+    readonly hex: string;
+    readonly offset: number;
+  }[];
+  readonly proofs: readonly {
+    readonly name: string;
+    readonly networkKey: string;
+    readonly dialing: string;
+    readonly accepting: string;
+    readonly prover: PeerRole;
+    readonly proof: string;
+  }[];
+  readonly identityTexts: readonly { readonly identity: string; readonly text: string }[];
+  readonly tlsClients: readonly { readonly identities: readonly [string, string]; readonly client: string }[];
 }
 
 export interface RosterVector {
@@ -136,10 +209,6 @@ export function malformedVectors(file: (typeof MALFORMED_FILES)[number]): readon
   return readJson(file) as readonly MalformedVector[];
 }
 
-export function reservedVectors(): readonly VectorHead[] {
-  return readJson(RESERVED_FILE) as readonly VectorHead[];
-}
-
 export function payloadVectors(): readonly PayloadVectors[] {
   return readJson(PAYLOADS_FILE) as readonly PayloadVectors[];
 }
@@ -148,8 +217,16 @@ export function rosterVectors(): readonly RosterVector[] {
   return readJson(ROSTERS_FILE) as readonly RosterVector[];
 }
 
+export function stunVectors(): StunVectors {
+  return readJson(STUN_FILE) as StunVectors;
+}
+
 export function urlVectors(): UrlVectors {
   return readJson(URLS_FILE) as UrlVectors;
+}
+
+export function peerVectors(): PeerVectors {
+  return readJson(PEERS_FILE) as PeerVectors;
 }
 
 export function bytesOf(hex: string): Uint8Array {

@@ -3,12 +3,14 @@ import { concatBytes, toHex } from "../src/bytes.ts";
 import { type ClientPacket, ClientPacketDecoder } from "../src/client-packet-decoder.ts";
 import { formatIpv4, ipv4Bytes, parseIpv4 } from "../src/ip.ts";
 import { encodeAccept } from "../src/packets/accept.ts";
+import { encodeCircuit } from "../src/packets/circuit.ts";
 import { encodeClientObject } from "../src/packets/client-object.ts";
 import { encodeHandshake } from "../src/packets/handshake.ts";
 import { encodeHeartbeat } from "../src/packets/heartbeat.ts";
 import { encodeReject } from "../src/packets/reject.ts";
 import { encodeRequest } from "../src/packets/request.ts";
 import { encodeResponse } from "../src/packets/response.ts";
+import { encodeSignal } from "../src/packets/signal.ts";
 import { encodeEndOfReply } from "../src/packets/update.ts";
 import { REJECT_WORDS } from "../src/reject-words.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
@@ -17,7 +19,7 @@ import { decodePieces } from "./stream-pieces.ts";
 import { updates } from "./update-packets.ts";
 import { bytesOf, type ClientField, type GoodVector, type PacketFields } from "./vector-files.ts";
 
-type Place = Pick<GoodVector, "direction" | "phase" | "asked">;
+type Place = Pick<GoodVector, "direction" | "phase" | "asked" | "signals">;
 
 /** Decodes as the vector's receiver would, who stands in its phase. */
 export function decodeVector(
@@ -27,10 +29,12 @@ export function decodeVector(
   if (vector.direction === "server to client") {
     const decoder = new ServerPacketDecoder();
     decoder.phase = vector.phase;
+    decoder.takesSignals = vector.signals ?? false;
     return decodePieces<ServerPacket>(decoder, pieces);
   }
   const decoder = new ClientPacketDecoder();
   decoder.phase = vector.phase;
+  decoder.takesSignals = vector.signals ?? false;
   let unanswered = vector.asked?.length ?? 0;
   return decodePieces<ClientPacket>(decoder, pieces, (packet) => {
     // The server's request for method 0 goes out when all are answered.
@@ -64,8 +68,12 @@ function describe(packet: Exclude<ClientPacket | ServerPacket, { type: "client" 
   switch (packet.type) {
     case "heartbeat":
       return { ...packet, version, timestamp: `${packet.timestamp}` };
+    case "circuit":
+      return { ...packet, version, token: toHex(packet.token) };
     case "response":
       return { ...packet, version, payload: toHex(packet.payload) };
+    case "signal":
+      return { ...packet, version, identity: toHex(packet.identity), payload: toHex(packet.payload) };
     case "added":
       return { type: "added", version, timestamp: `${packet.timestamp}`, clients: [] };
     case "removed":
@@ -86,6 +94,8 @@ export function encodeFields(fields: PacketFields): Uint8Array | undefined {
   switch (fields.type) {
     case "handshake":
       return encodeHandshake(fields.known, fields.methods, version);
+    case "circuit":
+      return encodeCircuit(bytesOf(fields.token), version);
     case "accept":
       return encodeAccept(version);
     case "reject": {
@@ -98,6 +108,8 @@ export function encodeFields(fields: PacketFields): Uint8Array | undefined {
       return encodeResponse(fields.method, bytesOf(fields.payload), version);
     case "heartbeat":
       return encodeHeartbeat(BigInt(fields.timestamp), version);
+    case "signal":
+      return encodeSignal(bytesOf(fields.identity), bytesOf(fields.payload), version);
     default:
       return isOwnVersion(version) ? encodeUpdate(fields) : undefined;
   }

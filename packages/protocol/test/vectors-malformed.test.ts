@@ -1,16 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { METHOD } from "../src/method-list.ts";
 import { encodeHandshake } from "../src/packets/handshake.ts";
 import { encodeResponse } from "../src/packets/response.ts";
 import { ServerSession } from "../src/server-session.ts";
 import { byteByByte } from "./stream-pieces.ts";
-import {
-  bytesOf,
-  MALFORMED_FILES,
-  type MalformedVector,
-  malformedVectors,
-  RESERVED_FILE,
-  reservedVectors,
-} from "./vector-files.ts";
+import { bytesOf, MALFORMED_FILES, type MalformedVector, malformedVectors } from "./vector-files.ts";
 import { decodeVector } from "./vector-packets.ts";
 
 interface Refusal {
@@ -31,6 +25,8 @@ function refusal(vector: MalformedVector, pieces: readonly Uint8Array[]): Refusa
   return undefined;
 }
 
+const SIGNAL_METHODS = [METHOD.identity, METHOD.signal];
+
 type FaultAt = (bytes: number, piece: Uint8Array) => string | undefined;
 
 function decoderFault(vector: MalformedVector): FaultAt {
@@ -41,9 +37,12 @@ function decoderFault(vector: MalformedVector): FaultAt {
 /** On the server a whole session: it alone knows which answer's turn it is. */
 function sessionFault(vector: MalformedVector): FaultAt {
   const session = new ServerSession({}, { ip: 0x7f000001 }, true, 0);
-  if (vector.phase !== "handshake") session.receive(encodeHandshake(64, vector.asked ?? [3]), 0);
+  const set = vector.signals ? SIGNAL_METHODS : [METHOD.relay];
+  if (vector.phase !== "handshake") session.receive(encodeHandshake(64, vector.asked ?? set), 0);
   if (vector.phase === "heartbeat") {
-    session.receive(encodeResponse(3, new Uint8Array(0)), 0);
+    for (const method of set) {
+      session.receive(encodeResponse(method, new Uint8Array(method === METHOD.identity ? 32 : 0)), 0);
+    }
     session.admit(0);
   }
   session.takeEffects();
@@ -72,13 +71,5 @@ describe.each(vectors)("$file: $name", (vector) => {
     expect(refused?.bytes).toBeGreaterThan(vector.offset);
     const isLength = expected === "limit" || /object of size [0-9,]{4,}/.test(vector.name);
     if (isLength) expect(refused?.bytes).toBe(vector.offset + 1);
-  });
-});
-
-describe.each(reservedVectors())(`${RESERVED_FILE}: $name`, (vector) => {
-  test.each(["client to server", "server to client"] as const)("has no meaning yet: %s", (direction) => {
-    expect(decodeVector({ ...vector, direction }, [bytesOf(vector.hex)]).fault).toMatch(
-      /^(malformed|LEKT_PROTOCOL|LEKT_NOT_LEKT)$/,
-    );
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { toHex } from "../src/bytes.ts";
 import { formatLektUrl, parseLektUrl } from "../src/lekt-url.ts";
 import { faultOf } from "./stream-pieces.ts";
 import { urlVectors } from "./vector-files.ts";
@@ -7,8 +8,9 @@ const { valid, invalid } = urlVectors();
 
 describe("URLs of the right form", () => {
   test.each(valid)("$url", ({ url, parsed }) => {
-    const { fragment: _fragment, network, ...rest } = parseLektUrl(url);
-    expect({ ...rest, network: network ?? null }).toEqual(parsed);
+    const { fragment: _fragment, network, networkKey, ...rest } = parseLektUrl(url);
+    const key = networkKey && { networkKey: toHex(networkKey) };
+    expect({ ...rest, network: network ?? null, ...key }).toEqual(parsed);
   });
 
   test.each(valid)("$url, written again, means the same", ({ url }) => {

@@ -87,7 +87,7 @@ export class Visit {
   #take(): void {
     for (const effect of this.session.takeEffects()) {
       this.effects.push(effect);
-      if (effect.type === "introduced" || effect.type === "updated") continue;
+      if (effect.type !== "send" && effect.type !== "rejected") continue;
       const { packets, fault } = decodePieces<ServerPacket>(this.#decoder, [effect.bytes]);
       if (fault !== undefined) throw new Error(`the server broke the protocol: ${fault}`);
       this.#packets.push(...packets);

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
+import { createServer as createNetServer, type Server, type Socket } from "node:net";
 import { LektError } from "@lekt/protocol";
 import { WHEEL_STEP_MS } from "./deadline-wheel.ts";
 import { EventLog } from "./event-log.ts";
+import { addressOf, openPort } from "./listener.ts";
 import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
+import { PortServices } from "./port-services.ts";
 import { Rendezvous } from "./rendezvous.ts";
 import { Slab } from "./slab.ts";
 import { type SocketEvents, SocketLink } from "./socket-link.ts";
@@ -19,6 +21,8 @@ export interface LektServer {
   listen(): Promise<void>;
   /** Where it listens; undefined while it does not. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
+  /** The UDP ports on which it answers STUN (spec 8.3): its own number and another one, or none. */
+  readonly stunPorts: readonly number[];
   readonly counts: { readonly clients: number; readonly networks: number };
   /** Ends at once: every connection is cut. */
   close(): Promise<void>;
@@ -35,8 +39,9 @@ export function createServer(options: ServerOptions = {}): LektServer {
 const LATENESS_MEMORY_MS = 5_000;
 /** Time stamps are whole seconds (spec 5.11): so late may a new one begin. */
 const WALL_CLOCK_STEP_MS = 50;
-const BACKLOG = 4_096;
 const ENDS_PER_TURN = 64;
+/** A TCP port that is free has a number that a UDP socket may have: so often another one is tried. */
+const MAX_FREE_PORTS = 16;
 /** Why a server does not listen a second time. */
 const ONCE_ONLY = {
   listening: "This server listens already.",
@@ -48,7 +53,8 @@ class TcpServer implements LektServer {
   readonly #options: ResolvedOptions;
   readonly #log: EventLog;
   readonly #heart: Rendezvous;
-  readonly #listener: Server;
+  readonly #services: PortServices;
+  #listener: Server;
   #state: "new" | "listening" | "stopped" = "new";
   #wheelTimer: NodeJS.Timeout | undefined;
   #tickTimer: NodeJS.Timeout | NodeJS.Immediate | undefined;
@@ -90,11 +96,14 @@ class TcpServer implements LektServer {
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.#log = new EventLog(options.logger);
+    this.#services = new PortServices(options, this.#log);
     const randomness = new Slab(randomBytes);
     const surroundings = {
       nowMs: () => this.#nowMs,
       unixSeconds: () => this.#unixSeconds,
       random: (bytes: number) => randomness.take(bytes),
+      services: this.#services,
+      grantCircuit: (client: Link) => this.#services.grantCircuit(client),
       act: (deed: () => void) => {
         this.#readClock();
         deed();
@@ -102,14 +111,19 @@ class TcpServer implements LektServer {
       },
     };
     this.#heart = new Rendezvous(options, surroundings, this.#log);
-    this.#listener = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    );
+    this.#listener = this.#newListener();
+  }
+
+  #newListener(): Server {
+    return createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
   get address(): { host: string; port: number } | undefined {
-    const address = this.#listener.address() as AddressInfo | null;
-    return address ? { host: address.address, port: address.port } : undefined;
+    return addressOf(this.#listener);
+  }
+
+  get stunPorts(): readonly number[] {
+    return this.#services.stunPorts;
   }
 
   get counts(): { clients: number; networks: number } {
@@ -118,43 +132,48 @@ class TcpServer implements LektServer {
 
   async listen(): Promise<void> {
     if (this.#state !== "new") throw new LektError("LEKT_LISTEN", ONCE_ONLY[this.#state]);
-    const { host, port, maxClients } = this.#options;
-    const where = host === undefined ? { port } : { port, host };
     this.#state = "listening";
-    await new Promise<void>((resolve, reject) => {
-      const settle = (then: () => void) => {
-        this.#listener.off("error", onError);
-        this.#listener.off("close", onClose);
-        then();
-      };
-      const onError = (error: NodeJS.ErrnoException) =>
-        settle(() => {
-          if (this.#state === "listening") this.#state = "new";
-          reject(listenError(error, host, port));
-        });
-      const onClose = () =>
-        settle(() => reject(new LektError("LEKT_CLOSED", "The server was closed before it listened.")));
-      this.#listener.on("error", onError);
-      this.#listener.on("close", onClose);
-      this.#listener.listen({ ...where, backlog: BACKLOG }, () => {
-        // Closed while the name of the host was looked up: its end is what `onClose` waits for.
-        if (this.#state === "stopped") this.#listener.close();
-        else settle(resolve);
-      });
-    });
+    try {
+      await this.#open();
+    } catch (error) {
+      this.#listener.close();
+      if (this.#state === "listening") {
+        this.#state = "new";
+        this.#listener = this.#newListener();
+      }
+      throw error;
+    }
     this.#listener.on("error", (error) => this.#log.acceptFailed(error));
     const shown = this.address as { host: string; port: number };
-    this.#log.listening(shown.host, shown.port, maxClients);
+    this.#log.listening(shown.host, shown.port, this.#options.maxClients, this.stunPorts);
     this.#readClock();
     this.#lastTurnMs = this.#nowMs;
     this.#wheelTimer = setInterval(() => this.#turn(), WHEEL_STEP_MS);
+  }
+
+  /** TCP, and UDP on the same number. */
+  async #open(): Promise<void> {
+    const { host, port } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      await openPort(this.#listener, host, port, () => this.#state === "stopped");
+      const { host: address, port: opened } = this.address as { host: string; port: number };
+      try {
+        await this.#services.open(address, opened);
+        return;
+      } catch (error) {
+        const isTaken = error instanceof LektError && error.code === "LEKT_ADDRESS_IN_USE";
+        if (port !== 0 || !isTaken || attempt === MAX_FREE_PORTS) throw error;
+      }
+      this.#listener.close();
+      this.#listener = this.#newListener();
+    }
   }
 
   async close(): Promise<void> {
     this.#readClock();
     const stopped = this.#stopListening();
     this.#heart.destroy();
-    await stopped;
+    await Promise.all([stopped, this.#services.close()]);
   }
 
   async drain(): Promise<void> {
@@ -162,7 +181,7 @@ class TcpServer implements LektServer {
     const stopped = this.#stopListening();
     this.#heart.stop();
     this.#schedule();
-    await stopped;
+    await Promise.all([stopped, this.#services.drain()]);
   }
 
   /** @returns when the last connection is gone. */
@@ -253,19 +272,4 @@ class TcpServer implements LektServer {
     this.#tickTimer = undefined;
     this.#tickTimerMs = Number.POSITIVE_INFINITY;
   }
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string | undefined, port: number): LektError {
-  const where = host === undefined ? `port ${port}` : `${host}, port ${port}`;
-  if (error.code === "EADDRINUSE") {
-    const message = `Cannot listen on ${where}: another program does already. Stop it or choose another port.`;
-    return new LektError("LEKT_ADDRESS_IN_USE", message, { cause: error });
-  }
-  const why =
-    error.code === "EACCES"
-      ? "this user may not open it. Choose a port from 1024 up."
-      : error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND"
-        ? "this machine has no such address. Choose one of its own, or none for all."
-        : `${error.message}.`;
-  return new LektError("LEKT_LISTEN", `Cannot listen on ${where}: ${why}`, { cause: error });
 }

@@ -14,8 +14,12 @@ export class EventLog {
     this.#logger = logger;
   }
 
-  listening(host: string, port: number, maxClients: number): void {
-    this.#logger?.info({ host, port, maxClients }, "listening");
+  listening(host: string, port: number, maxClients: number, stunPorts: readonly number[]): void {
+    this.#logger?.info({ host, port, stunPorts, maxClients }, "listening");
+  }
+
+  relaying(host: string, port: number, maxCircuits: number): void {
+    this.#logger?.info({ host, port, maxCircuits }, "listening");
   }
 
   /** Whether `joined` and `left` are of any use. */
@@ -56,6 +60,15 @@ export class EventLog {
 
   slowReader(address: string): void {
     this.#logger?.info({ address }, "client dropped: it reads too slowly");
+  }
+
+  circuitTooLong(address: string, maxCircuitBytes: number): void {
+    this.#logger?.info({ address, maxCircuitBytes }, "circuit cut: too many bytes went through it");
+  }
+
+  /** A datagram could not be answered, or a UDP socket failed. */
+  stunFailed(error: unknown): void {
+    this.#logger?.warn({ err: error }, "a STUN responder failed");
   }
 
   authorizeFailed(error: unknown): void {

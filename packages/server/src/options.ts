@@ -10,11 +10,16 @@ import {
   MAX_PUBLISHED_BYTES,
   MAX_TOTAL_PAYLOAD_BYTES,
   SETUP_TIMEOUT_MS,
+  SIGNAL_SPACING_MS,
+  safeText,
   TICK_MS,
   TOTAL_HISTORY_BYTES,
 } from "@lekt/protocol";
 import type { Logger } from "pino";
 import { descriptorLimit } from "./descriptor-limit.ts";
+import { isHostPort } from "./host-port.ts";
+import { type Ranges, resolveNumbers } from "./number-options.ts";
+import { CIRCUIT_DEFAULTS, CIRCUIT_RANGES, checkRelayKey, circuitsWithin } from "./relay/circuit-options.ts";
 
 /** Who asks to be let in. */
 export interface AuthorizeRequest {
@@ -61,12 +66,37 @@ export interface ServerOptions {
   readonly setupTimeoutMs?: number;
   /** Heartbeats of one client a second, on average; 0: no limit. Default 20. */
   readonly heartbeatsPerSecond?: number;
+  /** Signals of one client a second, on average; 0: no limit. Default 50. */
+  readonly signalsPerSecond?: number;
   /** Default 600,000. */
   readonly historyMs?: number;
   /** For each network. Default 64 MiB. */
   readonly historyBytes?: number;
   /** For all networks together. Default 256 MiB. */
   readonly totalHistoryBytes?: number;
+  /** Whether UDP is answered on the same port and a second one, so that clients learn their address. Default true. */
+  readonly stun?: boolean;
+  /** Default 0: the port after `port`, or any free one where that is taken or `port` is 0. */
+  readonly secondStunPort?: number;
+  /** STUN requests of one address (IPv6: /64) that are answered in a second. Default 256. */
+  readonly stunRequestsPerSecond?: number;
+  /**
+   * How clients reach this server's relay and STUN, a name or an address. Default: the address that they
+   * reached the server at, as this machine knows it; behind a port forwarding that is not the public one.
+   */
+  readonly publicHost?: string;
+  /** Whether clients get circuits. Default true: they are relayed on this port. */
+  readonly relay?: boolean;
+  /** At least 32 secret bytes that it shares with its relay or its other servers. Default: random ones. */
+  readonly relayKey?: Uint8Array;
+  /** host:port of a relay elsewhere that has the same `relayKey`; nothing is relayed on this port then. */
+  readonly relayAddress?: string;
+  /** Circuits at once. Default 1,024; their connections take at most a quarter of the file descriptors. */
+  readonly maxCircuits?: number;
+  /** Relayed connections of each address (IPv6: /64). Default 256. */
+  readonly maxCircuitsPerAddress?: number;
+  /** Of a circuit, both directions together. Default 16 GiB. */
+  readonly maxCircuitBytes?: number;
   /** Default 1,024. */
   readonly maxKnownMethods?: number;
   /** Default 4,096. */
@@ -88,6 +118,11 @@ export interface ResolvedOptions extends Numbers {
   readonly authorize: ServerOptions["authorize"];
   readonly acceptInsecureTokens: boolean;
   readonly defaultNetwork: boolean;
+  readonly stun: boolean;
+  readonly publicHost: string | undefined;
+  readonly relay: boolean;
+  readonly relayKey: Uint8Array | undefined;
+  readonly relayAddress: string | undefined;
 }
 
 /** Descriptors that are left for files, for the listening socket, and for telling the refused why. */
@@ -103,19 +138,25 @@ const DEFAULTS: Numbers = {
   heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
   setupTimeoutMs: SETUP_TIMEOUT_MS,
   heartbeatsPerSecond: 1_000 / HEARTBEAT_SPACING_MS,
+  signalsPerSecond: 1_000 / SIGNAL_SPACING_MS,
   historyMs: HISTORY_MS,
   historyBytes: HISTORY_BYTES,
   totalHistoryBytes: TOTAL_HISTORY_BYTES,
+  secondStunPort: 0,
+  stunRequestsPerSecond: 256,
+  ...CIRCUIT_DEFAULTS,
   maxKnownMethods: MAX_KNOWN_METHODS,
   maxPayloadBytes: MAX_PAYLOAD_BYTES,
   maxTotalPayloadBytes: MAX_TOTAL_PAYLOAD_BYTES,
   maxPublishedBytes: MAX_PUBLISHED_BYTES,
 };
 
-/** What each number may be: [least, most]. The rest: 1 to 2³¹ − 1. */
-const RANGES: Partial<Record<keyof Numbers, readonly [number, number]>> = {
+const RANGES: Ranges<keyof Numbers> = {
   port: [0, 65_535],
+  secondStunPort: [0, 65_535],
+  ...CIRCUIT_RANGES,
   heartbeatsPerSecond: [0, 1_000_000],
+  signalsPerSecond: [0, 1_000_000],
   tickMs: [0, 10_000],
   historyMs: [0, 2 ** 31 - 1],
   // At least one packet: with less every reader would be dropped at each change.
@@ -128,26 +169,37 @@ const RANGES: Partial<Record<keyof Numbers, readonly [number, number]>> = {
 
 /** @throws LektError `LEKT_OPTION` that names the option and the value. */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
-  const numbers = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS) as (keyof Numbers)[]) {
-    const value = options[name];
-    if (value === undefined) continue;
-    const [least, most] = RANGES[name] ?? [1, 2 ** 31 - 1];
-    if (!Number.isInteger(value) || value < least || value > most) {
-      throw new LektError(
-        "LEKT_OPTION",
-        `${name} must be a whole number from ${least} to ${most}, not ${value}.`,
-      );
-    }
-    numbers[name] = value;
-  }
+  const numbers = resolveNumbers(options, DEFAULTS, RANGES);
+  const relay = options.relay ?? true;
+  const available = descriptorLimit() - DESCRIPTOR_RESERVE;
+  const relaysHere = relay && options.relayAddress === undefined;
+  const maxCircuits = relaysHere ? circuitsWithin(numbers.maxCircuits, available / 4) : numbers.maxCircuits;
+  const left = relaysHere ? available - 2 * maxCircuits : available;
+  if (options.relayKey) checkRelayKey(options.relayKey);
+  checkRelayAddress(options);
   return {
     ...numbers,
-    maxClients: Math.max(1, Math.min(numbers.maxClients, descriptorLimit() - DESCRIPTOR_RESERVE)),
+    maxClients: Math.max(1, Math.min(numbers.maxClients, left)),
+    maxCircuits,
     host: options.host,
     logger: options.logger,
     authorize: options.authorize,
     acceptInsecureTokens: options.acceptInsecureTokens ?? false,
     defaultNetwork: options.defaultNetwork ?? true,
+    stun: options.stun ?? true,
+    publicHost: options.publicHost,
+    relay,
+    relayKey: options.relayKey,
+    relayAddress: options.relayAddress,
   };
+}
+
+function checkRelayAddress({ relayAddress, relayKey }: ServerOptions): void {
+  if (relayAddress === undefined) return;
+  if (!isHostPort(relayAddress)) {
+    throw new LektError("LEKT_OPTION", `relayAddress must be host:port, not ${safeText(relayAddress)}.`);
+  }
+  if (!relayKey) {
+    throw new LektError("LEKT_OPTION", "relayAddress is of no use without the relay's key, relayKey.");
+  }
 }

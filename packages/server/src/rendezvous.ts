@@ -18,11 +18,15 @@ import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
 import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
 import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
+import { SignalRouter } from "./signal-router.ts";
 import { Slab } from "./slab.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
 const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
+
+/** The same for those who may be about to ask for a circuit at a full server. */
+const SEEK_CIRCUITS_AT_ONCE = DESCRIPTOR_RESERVE / 4;
 
 /**
  * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits
@@ -52,6 +56,7 @@ export class Rendezvous {
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
   readonly #replies: ReplyWriter;
+  readonly #signals: SignalRouter;
   readonly #historyBudget: HistoryBudget;
   readonly #visitors = new Set<Visitor>();
   readonly #networks = new Map<string, Network>();
@@ -82,6 +87,7 @@ export class Rendezvous {
       fellBehind: (visitor) =>
         this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
     });
+    this.#signals = new SignalRouter(this.#replies, surroundings.nowMs, surroundings.grantCircuit);
   }
 
   /** Connections of every kind, those that are being refused included. */
@@ -113,7 +119,8 @@ export class Rendezvous {
       return undefined;
     }
     const group = addressGroup(address);
-    const refusal = this.#refusalOf(group, nowMs);
+    const onlyCircuits = this.#isFull && this.#takesCircuitsWhenFull;
+    const refusal = this.#refusalOf(group, nowMs, onlyCircuits);
     if (refusal && this.#refused >= REFUSED_AT_ONCE) {
       link.destroy();
       return undefined;
@@ -121,6 +128,7 @@ export class Rendezvous {
     const isProtected = this.#options.acceptInsecureTokens || isLoopback(link.address);
     const session = new ServerSession(this.#sessionOptions, address, isProtected, nowMs);
     const visitor = new Visitor(link, session, this.#surroundings.random(SESSION_BYTES));
+    visitor.onlyCircuits = onlyCircuits;
     this.#visitors.add(visitor);
     if (refusal) this.#refuse(visitor, refusal.word, refusal.text);
     this.#wheel.arm(visitor);
@@ -132,6 +140,7 @@ export class Rendezvous {
     try {
       visitor.session.receive(bytes, this.#surroundings.nowMs(), latenessMs);
       this.#carryOut(visitor, visitor.session.takeEffects());
+      this.#replies.flushSignals();
       this.#replies.serve(visitor);
     } catch (error) {
       // A defect of this server costs one client its connection, and nobody else anything.
@@ -251,16 +260,14 @@ export class Rendezvous {
       visitor.link.destroy();
       return;
     }
-    if (visitor.isPaced && !this.#replies.keepsPace(visitor)) {
+    if (visitor.paceDeadlineMs <= nowMs && !this.#replies.keepsPace(visitor)) {
       this.#log.slowReader(visitor.address);
       visitor.link.destroy();
       return;
     }
-    if (!visitor.isPaced) {
-      session.onDeadline(nowMs);
-      this.#carryOut(visitor, session.takeEffects());
-      this.#replies.serve(visitor);
-    }
+    session.onDeadline(nowMs);
+    this.#carryOut(visitor, session.takeEffects());
+    this.#replies.serve(visitor);
     this.#wheel.arm(visitor);
   }
 
@@ -268,6 +275,10 @@ export class Rendezvous {
     for (const effect of effects) {
       switch (effect.type) {
         case "send":
+          if (visitor.onlyCircuits) {
+            this.#refuse(visitor, "limit", this.#fullText);
+            return;
+          }
           this.#replies.write(visitor, [effect.bytes]);
           break;
         case "introduced":
@@ -275,6 +286,12 @@ export class Rendezvous {
           break;
         case "updated":
           this.#updated(visitor, effect.object);
+          break;
+        case "circuit":
+          this.#handOver(visitor, effect.token, effect.early);
+          break;
+        case "signal":
+          this.#signals.route(visitor, effect.to, effect.payload);
           break;
         case "rejected":
           this.#refused++;
@@ -288,13 +305,25 @@ export class Rendezvous {
     }
   }
 
+  get #isFull(): boolean {
+    return this.#visitors.size - this.#refused >= this.#options.maxClients;
+  }
+
+  /** Clients need circuits also where there are no places left; so many may be on their way to one. */
+  get #takesCircuitsWhenFull(): boolean {
+    const most = this.#options.maxClients + SEEK_CIRCUITS_AT_ONCE;
+    return this.#surroundings.services?.relaysHere === true && this.#visitors.size - this.#refused < most;
+  }
+
+  get #fullText(): string {
+    return `this server is full (${this.#options.maxClients} clients)`;
+  }
+
   /** Why a new connection may not even begin, or undefined. */
-  #refusalOf(group: AddressGroup, nowMs: number): Refusal | undefined {
-    const { maxClients, maxConnectionsPerSecond } = this.#options;
+  #refusalOf(group: AddressGroup, nowMs: number, onlyCircuits: boolean): Refusal | undefined {
+    const { maxConnectionsPerSecond } = this.#options;
     if (this.#stopping) return { word: "shutdown", text: "the server is shutting down" };
-    if (this.#visitors.size - this.#refused >= maxClients) {
-      return { word: "limit", text: `this server is full (${maxClients} clients)` };
-    }
+    if (this.#isFull && !onlyCircuits) return { word: "limit", text: this.#fullText };
     if (this.#rate.admits(group, nowMs)) return undefined;
     return {
       word: "rate",
@@ -405,10 +434,29 @@ export class Rendezvous {
     }
     visitor.session.admit(this.#surroundings.nowMs());
     this.#carryOut(visitor, visitor.session.takeEffects());
+    network.listen(visitor);
     this.#wheel.arm(visitor);
   }
 
-  #updated({ network, member }: Visitor, object: Uint8Array): void {
+  /** From now on the connection is the relay's (spec 8.2). */
+  #handOver(visitor: Visitor, token: Uint8Array, early: Uint8Array): void {
+    const { services } = this.#surroundings;
+    if (this.#stopping) {
+      this.#refuse(visitor, "shutdown", "the server is shutting down");
+      return;
+    }
+    if (!services?.relay(visitor.link, token, early)) {
+      this.#refuse(visitor, "auth", "this server is no relay");
+      return;
+    }
+    this.#visitors.delete(visitor);
+    this.#errands.delete(visitor);
+    this.#wheel.disarm(visitor);
+  }
+
+  #updated(visitor: Visitor, object: Uint8Array): void {
+    const { network, member } = visitor;
+    network?.listen(visitor);
     if (!network || !member) return;
     network.roster.change(member, object, this.#surroundings.nowMs());
     this.#markChanged(network);
@@ -422,6 +470,8 @@ export class Rendezvous {
     visitor.reply = undefined;
     network.waiting.delete(visitor);
     network.due.delete(visitor);
+    network.stopListening(visitor);
+    visitor.signals = undefined;
     this.#replies.forget(visitor);
     network.leave(visitor.group);
     if (edition) network.roster.exit(edition, nowMs, visitor.wantsTokens);

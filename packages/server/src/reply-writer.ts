@@ -1,6 +1,9 @@
 import { type Edition, encodeServerInfo, encodeWord, METHOD, resumeWord, toHex } from "@lekt/protocol";
 import type { Network } from "./network.ts";
-import { EndOfReply, LongReply, type LongReplyPlan } from "./reply.ts";
+import { EndOfReply, LongReply, type LongReplyPlan, SLICE_BYTES } from "./reply.ts";
+import type { Services } from "./services.ts";
+import { SignalQueue } from "./signal-queue.ts";
+import type { GrantCircuit } from "./signal-router.ts";
 import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
 
 /** What the heart of the server needs of the world. */
@@ -11,8 +14,12 @@ export interface Surroundings {
   readonly unixSeconds: () => number;
   /** Random bytes, for sessions and histories. */
   readonly random: (bytes: number) => Uint8Array;
+  /** Default: none. */
+  readonly services?: Services;
   /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
   readonly act?: (deed: () => void) => void;
+  /** Default: there are no circuits. */
+  readonly grantCircuit?: GrantCircuit;
 }
 
 /** What the writer needs of who drives it. */
@@ -25,6 +32,7 @@ export interface ReplyWriterEvents {
 
 /** News of at most this size goes out as one buffer that all who wait share. */
 const SHORT_REPLY_BYTES = 16_384;
+const NO_SERVICES = { relay: null, stun: [] };
 const NO_TOKEN = new Uint8Array(0);
 /** So many bytes of long replies are written in one turn of the event loop: some milliseconds. */
 const TURN_BYTES = 2 * 1_024 * 1_024;
@@ -41,6 +49,8 @@ export class ReplyWriter {
   #turnBytes = TURN_BYTES;
   /** Whose long reply goes on in the next turn. */
   readonly #paused = new Set<Visitor>();
+  /** Who was signalled in this event, and has got nothing of it yet. */
+  readonly #signalled = new Set<Visitor>();
 
   /** @param replyLifeMs a reply that takes longer to be read holds on to too much of the past. */
   constructor(
@@ -95,8 +105,37 @@ export class ReplyWriter {
     for (const visitor of this.#paused) {
       if (this.#turnBytes <= 0) return;
       this.#paused.delete(visitor);
-      if (visitor.reply) this.#writeOn(visitor, visitor.reply);
+      // Where a signal went out meanwhile, `writable` goes on.
+      if (visitor.reply && !visitor.blocked) this.#writeOn(visitor, visitor.reply);
       this.serve(visitor);
+    }
+  }
+
+  /**
+   * Takes a signal, which goes out with `flushSignals` or, where the socket is full, when it takes more.
+   * @returns false where too much waits already (spec 8.1.5).
+   */
+  signal(visitor: Visitor, packet: Uint8Array): boolean {
+    visitor.signals ??= new SignalQueue();
+    this.#signalled.add(visitor);
+    if (visitor.signals.add(packet)) return true;
+    this.#signalOn(visitor);
+    return visitor.signals.add(packet);
+  }
+
+  /** What came in one piece goes out in one piece, between two packets of whatever reply is under way. */
+  flushSignals(): void {
+    // As nearly always; to look through an empty set takes memory at every heartbeat.
+    if (this.#signalled.size === 0) return;
+    for (const visitor of this.#signalled) this.#signalOn(visitor);
+    this.#signalled.clear();
+  }
+
+  /** Writes the signals that wait, no more at once than of a reply. */
+  #signalOn(visitor: Visitor): void {
+    const { signals } = visitor;
+    while (signals && !signals.isEmpty && !visitor.blocked) {
+      visitor.signalsWentLast = !this.write(visitor, signals.take(SLICE_BYTES));
     }
   }
 
@@ -110,10 +149,17 @@ export class ReplyWriter {
     if (!visitor.blocked) return;
     visitor.blocked = false;
     if (visitor.pace) visitor.pace.takenBytes += visitor.lastSliceBytes;
-    if (visitor.reply) this.#writeOn(visitor, visitor.reply);
-    else if (visitor.network && visitor.finishesReply) this.#replied(visitor);
-    else visitor.pace = undefined;
+    if (visitor.network && visitor.finishesReply) this.#replied(visitor);
+    if (!visitor.reply) visitor.pace = undefined;
+    // Signals and replies in turn: neither keeps the other from a slow reader.
+    const repliesFirst = visitor.signalsWentLast;
+    visitor.signalsWentLast = false;
+    if (!repliesFirst) this.#signalOn(visitor);
+    if (visitor.reply && !visitor.blocked) this.#writeOn(visitor, visitor.reply);
     this.serve(visitor);
+    this.#signalOn(visitor);
+    // What waited may have put the deadline further away than silence does now.
+    if (visitor.network && !visitor.blocked) this.#events.deadlineMoved(visitor);
   }
 
   /** @returns true where all was taken at once. */
@@ -243,8 +289,7 @@ export class ReplyWriter {
     const payload = encodeServerInfo({
       you: visitor.edition?.withSessions ? { ...you, session: toHex(visitor.sessionId) } : you,
       heartbeatSeconds: this.#heartbeatSeconds,
-      relay: null,
-      stun: [],
+      ...(this.#surroundings.services?.addressesFor(visitor.link) ?? NO_SERVICES),
     });
     return encodeWord(METHOD.server, payload, unixSeconds);
   }

@@ -4,7 +4,7 @@ import { type Edition, encodeEndOfReply, PACKET_TARGET_BYTES, type RosterSnapsho
  * So much of a reply is handed to the socket at once. It is less than a reader at the least allowed speed
  * takes in 10 s (spec 5.15), so a slice that stays whole for so long means: too slow.
  */
-const SLICE_BYTES = PACKET_TARGET_BYTES;
+export const SLICE_BYTES = PACKET_TARGET_BYTES;
 
 /** The end of a reply, encoded once a second for everybody (spec 5.11). */
 export class EndOfReply {

@@ -37,6 +37,10 @@ export class SocketLink implements Link {
     return this.#socket.remotePort ?? 0;
   }
 
+  get localAddress(): string {
+    return this.#socket.localAddress ?? "";
+  }
+
   /** From now on `events` hears what happens. */
   attach(visitor: Visitor): void {
     this.#visitor = visitor;
@@ -45,6 +49,17 @@ export class SocketLink implements Link {
     socket.on("end", onEnd);
     socket.on("error", onError);
     socket.on("close", onClose);
+  }
+
+  /** From now on somebody else has the socket, and `events` hears nothing. */
+  release(): Socket {
+    const socket = this.#socket;
+    this.#visitor = undefined;
+    socket.off("data", onData);
+    socket.off("end", onEnd);
+    socket.off("error", onError);
+    socket.off("close", onClose);
+    return socket;
   }
 
   write(parts: readonly Uint8Array[]): boolean {

@@ -10,12 +10,15 @@ import {
 import type { Timed } from "./deadline-wheel.ts";
 import type { Network } from "./network.ts";
 import type { LongReply } from "./reply.ts";
+import type { SignalQueue } from "./signal-queue.ts";
 
 /** What the heart needs of a connection: the rim makes one from a socket, a simulation from its own wire. */
 export interface Link {
   /** The other side's address, in any form that the system gives, and its port. */
   readonly address: string;
   readonly port: number;
+  /** The own address that the other side reached, in any form that the system gives. */
+  readonly localAddress: string;
   /** @returns true where all was taken at once; otherwise `writable` of the heart is called when it is. */
   write(parts: readonly Uint8Array[]): boolean;
   /** Ends the writing side; what comes in is still read, and thrown away. */
@@ -33,6 +36,8 @@ export class Visitor implements Timed {
   wheelSlot = 0;
   /** It ended its writing, or is gone. */
   departed = false;
+  /** The server is full: it may ask for a circuit, and nothing else (spec 8.2.6). */
+  onlyCircuits = false;
   /** It asked for the server object (spec 5.13). */
   wantsServerInfo = false;
   /** It asked for tokens to resume with (spec 5.19). */
@@ -58,6 +63,12 @@ export class Visitor implements Timed {
   /** What was taken of the reply before it had to wait. */
   takenAtOnceBytes = 0;
   lastSliceBytes = 0;
+  /** Under which its network knows it as one who takes signals. */
+  signalKey: string | undefined;
+  /** Signals that wait until its socket takes more. */
+  signals: SignalQueue | undefined;
+  /** The socket has not taken yet what was last written, and that was signals. */
+  signalsWentLast = false;
 
   constructor(link: Link, session: ServerSession, sessionId: Uint8Array) {
     this.link = link;
@@ -76,15 +87,21 @@ export class Visitor implements Timed {
     return addressGroup(this.session.address);
   }
 
-  /** Whether the reader's pace counts: a reply is being written. Handshake and setup have their own deadline. */
+  /** Whether the reader's pace counts: a reply or a signal is being written. Handshake and setup have their own deadline. */
   get isPaced(): boolean {
     return this.blocked && this.session.phase === "heartbeat";
   }
 
+  /** When the reader's pace is judged next; infinitely late where it does not count. */
+  get paceDeadlineMs(): number {
+    return this.pace && this.isPaced ? this.pace.sinceMs + SLOW_READER_WINDOW_MS : Number.POSITIVE_INFINITY;
+  }
+
   /** While a reply is being written the session's own deadlines rest, and the reader's pace is watched. */
   get deadlineMs(): number {
-    const { pace, session } = this;
-    return pace && this.isPaced ? pace.sinceMs + SLOW_READER_WINDOW_MS : session.deadlineMs;
+    const { session, paceDeadlineMs } = this;
+    const rests = this.isPaced && session.pendingReplies > 0;
+    return rests ? paceDeadlineMs : Math.min(paceDeadlineMs, session.deadlineMs);
   }
 }
 

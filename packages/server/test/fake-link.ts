@@ -5,6 +5,7 @@ import type { Link } from "../src/visitor.ts";
 export class FakeLink implements Link {
   readonly address: string;
   readonly port: number;
+  readonly localAddress = "192.0.2.1";
   /** What the server wrote, write by write: the very buffers. */
   readonly writes: (readonly Uint8Array[])[] = [];
   /** What the reader got, decoded; a server that breaks the protocol makes the write throw. */

@@ -16,6 +16,12 @@ const NUMBERS = {
   heartbeatIntervalMs: [10_000, 1, MAX_INT],
   setupTimeoutMs: [10_000, 1, MAX_INT],
   heartbeatsPerSecond: [20, 0, 1_000_000],
+  signalsPerSecond: [50, 0, 1_000_000],
+  secondStunPort: [0, 0, 65_535],
+  stunRequestsPerSecond: [256, 1, MAX_INT],
+  maxCircuits: [1_024, 1, MAX_INT],
+  maxCircuitsPerAddress: [256, 1, MAX_INT],
+  maxCircuitBytes: [16 * 1_024 ** 3, 1, Number.MAX_SAFE_INTEGER],
   historyMs: [600_000, 0, MAX_INT],
   historyBytes: [67_108_864, 32_768, Number.MAX_SAFE_INTEGER],
   totalHistoryBytes: [268_435_456, 32_768, Number.MAX_SAFE_INTEGER],
@@ -27,7 +33,11 @@ const NUMBERS = {
 
 type NumberName = keyof typeof NUMBERS;
 const names = Object.keys(NUMBERS) as NumberName[];
-const mostClients = Math.max(1, descriptorLimit() - DESCRIPTOR_RESERVE);
+const descriptors = descriptorLimit() - DESCRIPTOR_RESERVE;
+/** A quarter of the descriptors, two for each. */
+const mostCircuits = Math.max(1, Math.floor(descriptors / 8));
+const mostClients = Math.max(1, descriptors - 2 * Math.min(1_024, mostCircuits));
+const CAPS: Partial<Record<NumberName, number>> = { maxClients: mostClients, maxCircuits: mostCircuits };
 
 /** The error's message where the value is refused. */
 function faultOf(name: NumberName, value: unknown): string | undefined {
@@ -42,7 +52,7 @@ function faultOf(name: NumberName, value: unknown): string | undefined {
 
 describe.each(names)("%s", (name) => {
   const [byDefault, least, most] = NUMBERS[name];
-  const capped = (value: number) => (name === "maxClients" ? Math.min(value, mostClients) : value);
+  const capped = (value: number) => Math.min(value, CAPS[name] ?? value);
 
   test("has the default of spec/limits.md", () => {
     expect(resolveOptions({})[name]).toBe(capped(byDefault));
@@ -72,9 +82,33 @@ test("no more clients than the process's file descriptors allow, less a reserve"
   expect(resolveOptions({ maxClients: 1 }).maxClients).toBe(1);
 });
 
+test("a server that relays nothing leaves all descriptors to its clients", () => {
+  const all = Math.max(1, Math.min(MAX_INT, descriptors));
+  expect(resolveOptions({ maxClients: MAX_INT, relay: false }).maxClients).toBe(all);
+});
+
+describe("the relay's options", () => {
+  const relayKey = new Uint8Array(32);
+
+  test.each([
+    [{ relayKey: new Uint8Array(31) }, "32 bytes or more, not 31"],
+    [{ relayAddress: "relay.example.org:15358" }, "without the relay's key"],
+    [{ relayAddress: "relay.example.org", relayKey }, "host:port, not relay.example.org"],
+    [{ relayAddress: "relay.example.org:0", relayKey }, "host:port"],
+    [{ relayAddress: "2001:db8::1:15358", relayKey }, "host:port"],
+  ])("not %o", (options, message) => {
+    expect(() => resolveOptions(options)).toThrow(message);
+  });
+
+  test.each(["relay.example.org:15358", "192.0.2.1:1", "[2001:db8::1]:65535"])("at %s", (relayAddress) => {
+    expect(resolveOptions({ relayAddress, relayKey })).toMatchObject({ relay: true, relayAddress });
+  });
+});
+
 test("what is no number is passed on, with its default", () => {
   const nothing = { host: undefined, logger: undefined, authorize: undefined };
-  expect(resolveOptions({})).toMatchObject({ ...nothing, acceptInsecureTokens: false, defaultNetwork: true });
+  const switches = { acceptInsecureTokens: false, defaultNetwork: true, stun: true, relay: true };
+  expect(resolveOptions({})).toMatchObject({ ...nothing, ...switches });
   const authorize = () => undefined;
   const given = { host: "::1", authorize, acceptInsecureTokens: true, defaultNetwork: false };
   expect(resolveOptions(given)).toMatchObject(given);

@@ -16,6 +16,8 @@ export interface Person {
   readonly resume?: Uint8Array;
   /** It may replace what it publishes. */
   readonly update?: boolean;
+  /** It takes signals, where it has an identity. */
+  readonly signal?: boolean;
   /** So many bytes that everybody is shown, under a number for private use. */
   readonly bulkBytes?: number;
 }
@@ -35,6 +37,7 @@ export function offersOf(person: Person): Map<number, Uint8Array> {
   if (person.session) offers.set(METHOD.session, new Uint8Array(0));
   if (person.resume) offers.set(METHOD.resume, person.resume);
   if (person.update) offers.set(METHOD.update, new Uint8Array(0));
+  if (person.signal) offers.set(METHOD.signal, new Uint8Array(0));
   if (person.watch) offers.set(METHOD.watch, new Uint8Array(0));
   if (person.bulkBytes !== undefined) offers.set(BULK_METHOD, new Uint8Array(person.bulkBytes));
   return offers;

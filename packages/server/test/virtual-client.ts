@@ -1,4 +1,11 @@
-import { encodeHandshake, encodeHeartbeat, encodeResponse, type RejectPacket } from "@lekt/protocol";
+import {
+  encodeHandshake,
+  encodeHeartbeat,
+  encodeResponse,
+  encodeSignal,
+  type RejectPacket,
+  type SignalPacket,
+} from "@lekt/protocol";
 import type { Rendezvous } from "../src/rendezvous.ts";
 import type { Visitor } from "../src/visitor.ts";
 import type { FakeLink } from "./fake-link.ts";
@@ -33,6 +40,10 @@ export class VirtualClient {
     for (const method of this.asked) {
       if (method !== 0) this.send(encodeResponse(method, offers.get(method) ?? new Uint8Array(0)));
     }
+  }
+
+  signal(to: Uint8Array, payload: Uint8Array): void {
+    this.send(encodeSignal(to, payload));
   }
 
   beat(): void {
@@ -72,6 +83,11 @@ export class VirtualClient {
 
   get roster(): string[] {
     return rosterOf(this.link.packets);
+  }
+
+  /** The signals that came. */
+  get signals(): SignalPacket[] {
+    return this.link.packets.filter((packet) => packet.type === "signal");
   }
 
   get rejected(): RejectPacket | undefined {

@@ -4,6 +4,7 @@ import { WHEEL_STEP_MS } from "../src/deadline-wheel.ts";
 import { EventLog } from "../src/event-log.ts";
 import { resolveOptions, type ServerOptions } from "../src/options.ts";
 import { Rendezvous } from "../src/rendezvous.ts";
+import type { Surroundings } from "../src/reply-writer.ts";
 import { FakeLink } from "./fake-link.ts";
 import type { Person } from "./person.ts";
 import { VirtualClient } from "./virtual-client.ts";
@@ -15,12 +16,13 @@ export class VirtualServer {
   #addresses = 0;
   #cut: VirtualClient[] = [];
 
-  constructor(options: ServerOptions = {}) {
+  constructor(options: ServerOptions = {}, surroundings: Partial<Surroundings> = {}) {
     const resolved = resolveOptions(options);
     const clock = {
       nowMs: () => this.nowMs,
       unixSeconds: () => this.unixSeconds,
       random: (bytes: number) => randomBytes(bytes),
+      ...surroundings,
     };
     this.heart = new Rendezvous(resolved, clock, new EventLog(options.logger as Logger | undefined));
   }

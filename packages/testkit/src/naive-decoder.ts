@@ -73,13 +73,27 @@ function decode<Packet>(
 export function naiveClientPackets(bytes: Uint8Array, asked: number): Decoded<ClientPacket> {
   let responses = 0;
   return decode(bytes, (reader, packets) => {
+    const [first] = packets;
+    if (first?.type === "circuit") {
+      reader.at = bytes.length;
+      return;
+    }
+    const inHeartbeats = setsSignals(first) ? "HTS" : "HT";
     const { type, version } = reader.header(
-      packets.length === 0 ? "H" : responses < asked ? "T" : "HT",
+      !first ? "HC" : responses < asked ? "T" : inHeartbeats,
       "malformed",
     );
-    if (packets.length === 0) packets.push({ type: "handshake", version, ...bitfield(reader, version) });
+    if (packets.length === 0 && version.major !== 1) throw new Fault("version");
+    if (type === "C") packets.push({ type: "circuit", version, token: reader.payload(32) });
+    else if (packets.length === 0) packets.push({ type: "handshake", version, ...bitfield(reader) });
     else if (type === "H") packets.push({ type: "heartbeat", version, timestamp: reader.i64() });
-    else {
+    else if (type === "S") {
+      const identity = reader.payload(32);
+      const length = reader.number(4);
+      if (length === 0) throw new Fault("malformed");
+      if (length > 16_384) throw new Fault("limit");
+      packets.push({ type: "signal", version, identity, payload: reader.payload(length) });
+    } else {
       const method = reader.number(4);
       const length = reader.number(4);
       if (length > 4_096) throw new Fault("limit");
@@ -89,8 +103,11 @@ export function naiveClientPackets(bytes: Uint8Array, asked: number): Decoded<Cl
   });
 }
 
-function bitfield(reader: Reader, version: Version): { known: number; methods: number[] } {
-  if (version.major !== 1) throw new Fault("version");
+function setsSignals(packet: ClientPacket | undefined): boolean {
+  return packet?.type === "handshake" && [19, 24].every((method) => packet.methods.includes(method));
+}
+
+function bitfield(reader: Reader): { known: number; methods: number[] } {
   const known = reader.number(4);
   if (known > 1_024) throw new Fault("limit");
   const methods: number[] = [];
@@ -105,7 +122,7 @@ function bitfield(reader: Reader, version: Version): { known: number; methods: n
 }
 
 export function naiveServerPackets(bytes: Uint8Array): Decoded<ServerPacket> {
-  let phase: "AR" | "TR" | "HR" = "AR";
+  let phase: "AR" | "TR" | "HR" | "HRS" = "AR";
   return decode(bytes, (reader, packets) => {
     const { type, version } = reader.header(phase, phase === "AR" ? "LEKT_NOT_LEKT" : "LEKT_PROTOCOL");
     if (type === "A") {
@@ -114,8 +131,14 @@ export function naiveServerPackets(bytes: Uint8Array): Decoded<ServerPacket> {
       packets.push({ type: "accept", version });
     } else if (type === "T") {
       const method = reader.number(4);
-      if (method === 0) phase = "HR";
+      const hasSignals = packets.some((packet) => packet.type === "request" && packet.method === 24);
+      if (method === 0) phase = hasSignals ? "HRS" : "HR";
       packets.push({ type: "request", version, method });
+    } else if (type === "S") {
+      const identity = reader.payload(32);
+      const length = reader.number(4);
+      if (length > 16_384) throw new Fault("LEKT_PROTOCOL");
+      packets.push({ type: "signal", version, identity, payload: reader.payload(length) });
     } else if (type === "R") packets.push({ type: "reject", version, ...reject(reader) });
     else {
       const timestamp = reader.i64();

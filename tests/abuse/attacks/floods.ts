@@ -1,4 +1,4 @@
-import { encodeHandshake, encodeHeartbeat, encodeResponse, METHOD } from "@lekt/protocol";
+import { encodeHandshake, encodeHeartbeat, encodeResponse, encodeSignal, METHOD } from "@lekt/protocol";
 import type { RawConnection } from "../../../packages/server/test/raw-connection.ts";
 import { type Attack, type Ground, PATIENT, pour } from "../ground.ts";
 
@@ -8,6 +8,7 @@ const FLOODERS = 10;
 const PIECES = 50_000;
 /** Who was told nothing comes again for so long. */
 const UNTOLD_MS = 30_000;
+const IDENTITY = new Uint8Array(32).fill(7);
 const BULK = { method: 33, bytes: 1_900 };
 
 interface Flood {
@@ -56,6 +57,13 @@ const FLOODS: readonly Flood[] = [
     word: "rate",
     begin: (client, { network }) => client.introduce({ network, watch: true }),
     piece: Buffer.concat(Array.from({ length: 1_000 }, () => encodeHeartbeat(0n))),
+  },
+  {
+    name: "flood of signals",
+    word: "rate",
+    begin: (client) => client.introduce({ network: "flood", identity: IDENTITY, signal: true }),
+    // To all flooders: each of them is sent what the others send, until it is thrown out.
+    piece: Buffer.concat(Array.from({ length: 1_000 }, () => encodeSignal(IDENTITY, Buffer.alloc(99)))),
   },
   {
     name: "flood of replaced payloads",

@@ -27,6 +27,7 @@ export class FaultFinder {
         this.#offered = packet.methods;
         return undefined;
       case "heartbeat":
+      case "signal":
         this.#inHeartbeats = true;
         return undefined;
       case "response": {

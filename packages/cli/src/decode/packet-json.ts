@@ -1,4 +1,12 @@
-import { formatIpv4, formatVersion, METHOD, type MethodInfo, methodDefinition, toHex } from "@lekt/protocol";
+import {
+  circuitExpiry,
+  formatIpv4,
+  formatVersion,
+  METHOD,
+  type MethodInfo,
+  methodDefinition,
+  toHex,
+} from "@lekt/protocol";
 import { describePayload, type PayloadPlace, printableText } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 import { isoTime } from "./packet-text.ts";
@@ -21,6 +29,11 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
     }
     case "request":
       return { version: formatVersion(packet.version), index: packet.method, ...nameOf(packet.method) };
+    case "circuit": {
+      const { version, token } = packet;
+      const shown = showPrivate ? { token: toHex(token) } : { tokenBytes: token.length, hidden: true };
+      return { version: formatVersion(version), expires: circuitExpiry(token), ...shown };
+    }
     case "accept":
       return { version: formatVersion(packet.version) };
     case "reject":
@@ -35,6 +48,16 @@ function fields({ packet }: LocatedPacket, showPrivate: boolean): Record<string,
       return {
         ip: formatIpv4(ip),
         methods: methods.map((method) => methodJson(method, ip === 0 ? "word" : "object", showPrivate)),
+      };
+    }
+    case "signal": {
+      const { identity, payload } = packet;
+      const text = printableText(payload);
+      return {
+        version: formatVersion(packet.version),
+        identity: toHex(identity),
+        payload: toHex(payload),
+        ...(text !== undefined && { text }),
       };
     }
     case "address":

@@ -21,6 +21,7 @@ export interface LocatedPacket {
 }
 
 const TYPE_H = 0x48;
+const TYPE_S = 0x53;
 /** Where the type byte stands in a packet. */
 const TYPE_AT = 4;
 
@@ -40,6 +41,8 @@ export class PacketReader {
     this.#direction = kind.direction;
     this.#decoder = kind.direction === "client" ? new ClientPacketDecoder() : new ServerPacketDecoder();
     this.#decoder.phase = kind.phase;
+    // Where the handshake is not seen, nobody knows what it set.
+    this.#decoder.takesSignals = kind.phase !== "handshake";
     this.#faults = new FaultFinder(kind.phase);
   }
 
@@ -64,11 +67,12 @@ export class PacketReader {
     );
   }
 
-  /** A client's own bytes do not tell when its setup ends: its first packet of type H does (spec 4.7). */
+  /** A client's own bytes do not tell when its setup ends: its first heartbeat or signal does (spec 4.7, 8.1.1). */
   #leaveSetup(byte: number): void {
     const decoder = this.#decoder;
     if (decoder instanceof ServerPacketDecoder || decoder.phase !== "setup") return;
-    if (decoder.buffered === TYPE_AT + 1 && byte === TYPE_H) decoder.phase = "heartbeat";
+    if (decoder.buffered !== TYPE_AT + 1) return;
+    if (byte === TYPE_H || (byte === TYPE_S && decoder.takesSignals)) decoder.phase = "heartbeat";
   }
 
   #next(): LocatedPacket | undefined {

@@ -1,6 +1,17 @@
-import { describeMethod, formatIpv4, formatVersion, METHOD, type MethodInfo, safeText } from "@lekt/protocol";
+import {
+  circuitExpiry,
+  describeMethod,
+  equalBytes,
+  formatIpv4,
+  formatVersion,
+  METHOD,
+  type MethodInfo,
+  SERVER_IDENTITY,
+  safeText,
+  toHex,
+} from "@lekt/protocol";
 import type { Colors } from "../output.ts";
-import { describePayload, type PayloadPlace } from "../payload-text.ts";
+import { bytesText, describePayload, type PayloadPlace } from "../payload-text.ts";
 import type { LocatedPacket } from "./packet-reader.ts";
 
 export interface PacketTextOptions {
@@ -20,7 +31,7 @@ export function packetText(located: LocatedPacket, options: PacketTextOptions): 
   return `${offset}  ${label}\n${details.map((line) => `${indent}${" ".repeat(LABEL_WIDTH)}${line}\n`).join("")}`;
 }
 
-function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] {
+function lines({ packet, direction }: LocatedPacket, options: PacketTextOptions): string[] {
   const { colors } = options;
   const line = (label: string, text: string) => `${colors.bold(label.padEnd(LABEL_WIDTH))}${text}`;
   switch (packet.type) {
@@ -37,6 +48,8 @@ function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] 
     }
     case "heartbeat":
       return [line("heartbeat", timeText(packet.timestamp))];
+    case "circuit":
+      return [line("circuit", circuitText(packet.token, options))];
     case "accept":
       return [line("accept", `LEKT ${formatVersion(packet.version)}`)];
     case "reject":
@@ -59,6 +72,15 @@ function lines({ packet }: LocatedPacket, options: PacketTextOptions): string[] 
       const who = place === "word" ? line("  word", "from the server") : line("  client", formatIpv4(ip));
       return [who, ...methods.map((method) => methodText(method, place, options))];
     }
+    case "signal": {
+      const isServer = equalBytes(packet.identity, SERVER_IDENTITY);
+      const other = isServer ? "the server" : toHex(packet.identity);
+      if (packet.payload.length === 0) return [line("signal", `came back: not delivered to ${other}`)];
+      return [
+        line("signal", `${direction === "client" ? "to" : "from"} ${other}`),
+        bytesText(packet.payload),
+      ];
+    }
     case "address":
       return [line("  gone", formatIpv4(packet.ip))];
   }
@@ -70,6 +92,15 @@ function methodText({ index, payload }: MethodInfo, place: PayloadPlace, options
   }
   const { text, fault } = describePayload(index, payload, place);
   return `${describeMethod(index)}: ${fault === undefined ? text : options.colors.red(text)}`;
+}
+
+/** Who has the token gets into the circuit (spec 8.2). */
+function circuitText(token: Uint8Array, { showPrivate }: PacketTextOptions): string {
+  const expiry = BigInt(circuitExpiry(token));
+  const shown = showPrivate
+    ? toHex(token)
+    : `token of ${token.length} bytes, hidden (--show-private shows it)`;
+  return `${shown}, until ${isoTime(expiry)}; what follows are the peers' own bytes`;
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

@@ -38,6 +38,8 @@ function guessFromFirstPacket(head: Uint8Array, phase: Phase | undefined): Strea
       const isUpdate = head[16] === 0x41 || head[16] === 0x52;
       return { direction: isUpdate ? "server" : "client", phase: "heartbeat" };
     }
+    case "S":
+      return { direction: "client", phase: "heartbeat" };
     default:
       return { direction: "client", phase: "handshake" };
   }

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { type JoinOptions, join as joinRoom, type Room, type RoomEvent } from "@lekt/client";
-import { encodeUtf8, LektError, MAX_DATA_BYTES } from "@lekt/protocol";
+import { encodeUtf8, LektError, MAX_DATA_BYTES, withoutFragment } from "@lekt/protocol";
 import { type Command, Option } from "commander";
 import {
   addClientFlags,
@@ -101,7 +101,7 @@ async function join(url: string, flags: JoinFlags): Promise<void> {
 /** Loaded where it is needed, so that a pipe starts sooner. */
 async function liveList(url: string, flags: JoinFlags): Promise<LiveList> {
   const { LiveList } = await import("../live/live-list.ts");
-  return new LiveList(url, flags.watch === true, colorsFor(process.stdout, process.env));
+  return new LiveList(withoutFragment(url), flags.watch === true, colorsFor(process.stdout, process.env));
 }
 
 function namingFlags(error: unknown): unknown {
@@ -129,7 +129,7 @@ async function printAll(room: Room, events: AsyncIterable<RoomEvent>): Promise<v
 }
 
 function joinOptionsOf(flags: JoinFlags): JoinOptions {
-  const { name, tcp, udp, relay, identity: ownIdentity, method: methods, watch } = flags;
+  const { name, tcp, udp, relay, identity: ownIdentity, method: payloads, watch } = flags;
   const data = dataOf(flags);
   return {
     ...clientOptionsOf(flags, process.env),
@@ -138,7 +138,7 @@ function joinOptionsOf(flags: JoinFlags): JoinOptions {
     ...(udp !== undefined && { udp }),
     ...(data && { data }),
     ...(ownIdentity && { identity: ownIdentity }),
-    ...(methods && { methods }),
+    ...(payloads && { payloads }),
     relay: relay === true,
     watch: watch === true,
   };

@@ -1,26 +1,17 @@
 import { LektError } from "@lekt/protocol";
 import { createServer, type LektServer, type ServerOptions } from "@lekt/server";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { greeting, type Listening, lanAddress, localUrl } from "../greeting.ts";
 import { jsonLine } from "../json-line.ts";
+import { addLogFlags, type LogFlags, loggerOf } from "../log-flags.ts";
 import { colorsFor, ignoreBrokenPipe, write } from "../output.ts";
-import {
-  addServerFlags,
-  LOG_FORMATS,
-  LOG_LEVELS,
-  type LogFormat,
-  type LogLevel,
-  nameFlagIn,
-  type ServerFlags,
-  serverOptionsOf,
-} from "../server-flags.ts";
+import { addServerFlags, nameFlagIn, type ServerFlags, serverOptionsOf } from "../server-flags.ts";
 import { onStopSignal } from "../stop-signals.ts";
 import { addTokenFlags, authorizeByToken, type TokenFlags, tokenOf } from "../token.ts";
 
 type ServeFlags = ServerFlags &
-  TokenFlags & {
-    readonly logLevel: LogLevel;
-    readonly logFormat?: LogFormat;
+  TokenFlags &
+  LogFlags & {
     readonly json?: true;
   };
 
@@ -32,6 +23,8 @@ Examples:
   lekt serve --port 4000 --host 127.0.0.1
   LEKT_MAX_CLIENTS=50000 LEKT_MAX_CLIENTS_PER_ADDRESS=5000 lekt serve
   lekt serve --token-file secret.txt
+  lekt serve --public-host lekt.example.org     behind a port forwarding
+  lekt serve --relay relay.example.org:15358 --relay-key-file relay.key
   lekt serve --port 0 --json | head -1          any free port; the line says which
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 2 wrong usage; 7 cannot listen.`;
@@ -43,18 +36,8 @@ export function addServe(program: Command): void {
     .description("Runs a rendezvous server until SIGINT or SIGTERM. The log goes to stderr.");
   addServerFlags(command);
   addTokenFlags(command, "that clients must present");
+  addLogFlags(command);
   command
-    .addOption(
-      new Option("--log-level <level>", "how much is logged")
-        .env("LEKT_LOG_LEVEL")
-        .choices(LOG_LEVELS)
-        .default("info"),
-    )
-    .addOption(
-      new Option("--log-format <format>", "how (default: pretty on a terminal, json otherwise)")
-        .env("LEKT_LOG_FORMAT")
-        .choices(LOG_FORMATS),
-    )
     .option("--json", "print one JSON object when listening, instead of text")
     .addHelpText("after", EXAMPLES)
     .action(serve);
@@ -64,13 +47,9 @@ async function serve(flags: ServeFlags): Promise<void> {
   ignoreBrokenPipe();
   const token = tokenOf(flags, process.env);
   const colors = colorsFor(process.stdout, process.env);
-  const format = flags.logFormat ?? (process.stderr.isTTY ? "pretty" : "json");
-  const logColors = colorsFor(process.stderr, process.env).isColorSupported;
-  // Loaded here and not above: the other verbs, and --help, start in half the time.
-  const { createLogger } = await import("../server-log.ts");
   const options: ServerOptions = {
     ...serverOptionsOf(flags, process.env),
-    logger: createLogger(flags.logLevel, format, logColors),
+    logger: await loggerOf(flags),
     ...(token && { authorize: authorizeByToken(token) }),
   };
   const server = createNamingFlags(options);
@@ -85,7 +64,8 @@ async function serve(flags: ServeFlags): Promise<void> {
     defaultNetwork: options.defaultNetwork !== false,
     command: process.env["npm_command"] === undefined ? "lekt" : "npx lekt",
   };
-  const line = { event: "listening", ...address, url: localUrl(listening) };
+  const { stunPorts } = server;
+  const line = { event: "listening", ...address, url: localUrl(listening), stunPorts };
   await write(flags.json ? jsonLine(line) : greeting(listening, colors));
   await stopped;
   if (!flags.json) await write(`\nEnding: ${farewell(server)} Ctrl-C again ends at once.\n`);

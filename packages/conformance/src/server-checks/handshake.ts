@@ -101,7 +101,7 @@ export const handshakeChecks: readonly ServerCheck[] = [
   },
   {
     id: "reserved-first-bytes",
-    clauses: ["1.5.5", "2.3", "8"],
+    clauses: ["1.5.5", "2.3", "10"],
     rule: "The reserved first bytes 47 and 16 (hex) are a wrong magic as yet.",
     level: "must",
     run: async (bench) => {

@@ -1,4 +1,5 @@
 import type { ServerCheck } from "../server-bench.ts";
+import { circuitChecks } from "./circuits.ts";
 import { handshakeChecks } from "./handshake.ts";
 import { heartbeatChecks } from "./heartbeat.ts";
 import { holdChecks } from "./hold.ts";
@@ -7,6 +8,7 @@ import { rejectChecks } from "./reject.ts";
 import { resumeChecks } from "./resume.ts";
 import { rosterChecks } from "./roster.ts";
 import { setupChecks } from "./setup.ts";
+import { signalChecks } from "./signals.ts";
 import { updateChecks } from "./update.ts";
 import { wordChecks } from "./words.ts";
 
@@ -22,4 +24,6 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
   ...updateChecks,
   ...resumeChecks,
   ...rejectChecks,
+  ...signalChecks,
+  ...circuitChecks,
 ];

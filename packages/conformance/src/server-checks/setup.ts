@@ -6,7 +6,7 @@ import { QUIET_MS, type ServerBench, type ServerCheck } from "../server-bench.ts
 import { packetWords } from "../server-packets.ts";
 
 /** Reserved or not assigned, or set by the server alone: nobody is asked for them (methods.md). */
-const NEVER_ASKED = [5, 6, 24, 25, 30, 31, 32, 65, 66, 100, 128];
+const NEVER_ASKED = [5, 6, 25, 30, 31, 32, 65, 66, 100, 128];
 
 /** A client that was asked for `tcp` and has not answered yet. */
 async function askedForTcp(bench: ServerBench): Promise<Line> {
@@ -58,10 +58,9 @@ export const setupChecks: readonly ServerCheck[] = [
     id: "requests-never",
     clauses: [
       "4.2.1",
-      "8",
+      "10",
       "methods 5",
       "methods 6",
-      "methods 24",
       "methods 25",
       "methods 30",
       "methods 31",

@@ -19,6 +19,10 @@ export const PACKET_TYPE = {
   R: 0x52,
   /** Request, response. */
   T: 0x54,
+  /** Circuit. */
+  C: 0x43,
+  /** Signal. */
+  S: 0x53,
 } as const;
 
 export function writeHeader(

@@ -1,6 +1,6 @@
-/** What the processes of this benchmark say to each other: a task, and its answer. */
+/** What a benchmark and its processes say to each other: a task, and its answer. */
 import type { ChildProcess } from "node:child_process";
-import { forkModule, killed } from "../harness/child.ts";
+import { forkModule, killed, watched } from "./child.ts";
 
 type Answer = { readonly done: unknown } | { readonly fault: string };
 
@@ -29,10 +29,20 @@ export class Worker<Task> {
     this.#module = module;
   }
 
-  static async start<Task>(module: string, args: readonly string[] = []): Promise<Worker<Task>> {
-    const worker = new Worker<Task>(forkModule(`../stalls/${module}`, args), module);
+  /** @param module by its path from here. */
+  static start<Task>(module: string, args: readonly string[] = []): Promise<Worker<Task>> {
+    return Worker.in(forkModule(module, args), module);
+  }
+
+  /** In a child that was just started elsewhere. */
+  static async in<Task>(child: ChildProcess, module: string): Promise<Worker<Task>> {
+    const worker = new Worker<Task>(watched(child), module);
     await worker.#answer();
     return worker;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   async do<Done>(task: Task): Promise<Done> {

@@ -1,0 +1,105 @@
+import { createHash, type Hash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { orRefuse, Refusal } from "./refusal.ts";
+
+const CHUNK_BYTES = 262_144;
+// A link that lies there is not followed. Windows knows no such flag.
+const FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+
+/** A file that is not whole yet, and its checksum so far. */
+export class FilePart {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #size: number;
+  readonly #sha256: string;
+  readonly #hash: Hash = createHash("sha256");
+  #length = 0;
+
+  private constructor(path: string, handle: FileHandle, size: number, sha256: string) {
+    this.path = path;
+    this.#handle = handle;
+    this.#size = size;
+    this.#sha256 = sha256;
+  }
+
+  /** Goes on with the part that lies there, or begins one. @throws Refusal */
+  static async open(path: string, size: number, sha256: string): Promise<FilePart> {
+    const handle = await orRefuse(() => open(path, FLAGS, 0o666));
+    const part = new FilePart(path, handle, size, sha256);
+    try {
+      await orRefuse(() => part.#resume());
+      return part;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Bytes that are here. */
+  get length(): number {
+    return this.#length;
+  }
+
+  async #resume(): Promise<void> {
+    const facts = await this.#handle.stat();
+    if (!facts.isFile() || facts.nlink !== 1)
+      throw new Refusal("something else lies where its part would be");
+    if (facts.size > this.#size) await this.#handle.truncate(0);
+    this.#length = await hashInto(this.#hash, this.#handle);
+  }
+
+  /** @throws Refusal, or an error where the sender sends too much */
+  async write(bytes: Buffer): Promise<void> {
+    await orRefuse(async () => {
+      for (let written = 0; written < bytes.length; ) {
+        const rest = bytes.length - written;
+        const { bytesWritten } = await this.#handle.write(bytes, written, rest, this.#length + written);
+        written += bytesWritten;
+      }
+    });
+    this.#hash.update(bytes);
+    this.#length += bytes.length;
+  }
+
+  /** It stays, to be gone on with; an empty one does not. */
+  async keep(): Promise<void> {
+    await this.#handle.close();
+    if (this.#length === 0) await rm(this.path, { force: true });
+  }
+
+  async drop(): Promise<void> {
+    await this.#handle.close();
+    await rm(this.path, { force: true });
+  }
+
+  /** To be called once all has come. @throws Refusal where it is not what was announced: it is removed. */
+  async seal(executable: boolean): Promise<void> {
+    if (this.#length !== this.#size || this.#hash.digest("hex") !== this.#sha256) {
+      await this.drop();
+      throw new Refusal("its checksum is wrong: it changed while it was sent, or was damaged; send it again");
+    }
+    try {
+      if (executable) await this.#makeExecutable();
+    } finally {
+      await this.#handle.close();
+    }
+  }
+
+  /** Whoever may read it may run it. */
+  async #makeExecutable(): Promise<void> {
+    const { mode } = await this.#handle.stat();
+    await this.#handle.chmod((mode & 0o777) | ((mode & 0o444) >> 2));
+  }
+}
+
+/** @returns bytes read from the start to the end. */
+export async function hashInto(hash: Hash, handle: FileHandle): Promise<number> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let position = 0; ; ) {
+    const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) return position;
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+}

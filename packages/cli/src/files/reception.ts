@@ -1,0 +1,99 @@
+import type { Duplex } from "node:stream";
+import { LektError } from "@lekt/protocol";
+import { jsonLine } from "../json-line.ts";
+import { write } from "../output.ts";
+import type { DropFolder } from "./drop-folder.ts";
+import { RECEIVE_LIMITS, type ReceiveLimits, receiveFiles } from "./file-receiver.ts";
+import { sizeText } from "./size-text.ts";
+import type { TransferResult } from "./transfer-event.ts";
+import { TransferReport } from "./transfer-report.ts";
+
+/** Transfers at once; further ones are closed. */
+export const MAX_TRANSFERS = 16;
+
+export interface ReceptionOptions {
+  readonly json?: true;
+  /** The command ends with the first transfer, and tells itself what became of it. */
+  readonly once?: true;
+  readonly maxBytes?: number;
+  readonly maxFiles?: number;
+}
+
+/** A transfer came to its end, or broke. */
+export type Outcome = TransferResult | LektError;
+
+/** All transfers to this machine. */
+export class Reception {
+  readonly #folder: DropFolder;
+  readonly #limits: ReceiveLimits;
+  readonly #json: boolean;
+  readonly #once: boolean;
+  readonly #note: (text: string) => void;
+  readonly #open = new Map<Duplex, Promise<Outcome>>();
+
+  /** @param note tells people, beside the output. */
+  constructor(
+    folder: DropFolder,
+    { json, once, maxBytes, maxFiles }: ReceptionOptions,
+    note: (text: string) => void,
+  ) {
+    this.#folder = folder;
+    this.#note = note;
+    this.#json = json === true;
+    this.#once = once === true;
+    this.#limits = {
+      ...RECEIVE_LIMITS,
+      ...(maxBytes !== undefined && { maxBytes }),
+      ...(maxFiles !== undefined && { maxFiles }),
+    };
+  }
+
+  async take(stream: Duplex, peer: string, path: string): Promise<Outcome> {
+    if (this.#open.size >= MAX_TRANSFERS) {
+      this.#note(`${peer}: refused, as ${MAX_TRANSFERS} transfers are under way.`);
+      stream.destroy();
+      return new LektError("LEKT_TRANSFER", `More than ${MAX_TRANSFERS} transfers at once.`);
+    }
+    const transfer = this.#receive(stream, peer, path);
+    this.#open.set(stream, transfer);
+    try {
+      return await transfer;
+    } finally {
+      this.#open.delete(stream);
+    }
+  }
+
+  /** Breaks off what is under way: it can be gone on with. */
+  async end(): Promise<void> {
+    for (const stream of this.#open.keys()) stream.destroy();
+    await Promise.all(this.#open.values());
+  }
+
+  async #receive(stream: Duplex, peer: string, path: string): Promise<Outcome> {
+    const report = new TransferReport({
+      json: this.#json,
+      facts: { peer },
+      received: ({ storedAs, size, already }) =>
+        `${storedAs}: ${already ? "was here already" : sizeText(size)}, from ${peer}`,
+    });
+    await this.#event({ event: "connected", peer, path });
+    try {
+      const result = await receiveFiles(stream, this.#folder, this.#limits, (event) => report.tell(event));
+      await this.#event({ event: "done", peer, received: result.done, failed: result.failed });
+      return result;
+    } catch (error) {
+      if (!(error instanceof LektError)) throw error;
+      report.clear();
+      await this.#event({ event: "broken", peer, code: error.code, reason: error.message });
+      // With --once this is how the command ends.
+      if (!this.#json && !this.#once) this.#note(`${peer}: ${error.message} What came of a file is kept.`);
+      return error;
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  async #event(line: Readonly<Record<string, unknown>>): Promise<void> {
+    if (this.#json) await write(jsonLine(line));
+  }
+}

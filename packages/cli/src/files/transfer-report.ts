@@ -1,0 +1,79 @@
+import { safeText } from "@lekt/protocol";
+import { fitToWidth } from "../display-width.ts";
+import { jsonLine } from "../json-line.ts";
+import { write } from "../output.ts";
+import { sizeText } from "./size-text.ts";
+import type { ReceivedEvent, TransferEvent } from "./transfer-event.ts";
+
+const JSON_INTERVAL_MS = 500;
+const LINE_INTERVAL_MS = 100;
+
+type ProgressEvent = Extract<TransferEvent, { type: "progress" }>;
+
+export interface ReportOptions {
+  readonly json: boolean;
+  /** Goes into each JSON line. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** The line for a file that has arrived, for people. */
+  readonly received: (event: ReceivedEvent) => string;
+}
+
+/** Tells how a transfer goes: JSON lines; or lines for people, and on a terminal one line that moves. */
+export class TransferReport {
+  readonly #options: ReportOptions;
+  readonly #isLineShown: boolean;
+  #name: string | undefined;
+  #startBytes = 0;
+  #startMs = 0;
+  #shownMs = 0;
+
+  constructor(options: ReportOptions) {
+    this.#options = options;
+    this.#isLineShown = !options.json && process.stderr.isTTY === true;
+  }
+
+  async tell(event: TransferEvent): Promise<void> {
+    if (event.type === "progress" && !this.#isDue(event)) return;
+    const { type, ...rest } = event;
+    if (this.#options.json) await write(jsonLine({ event: type, ...this.#options.facts, ...rest }));
+    else await this.#tellPeople(event);
+  }
+
+  async #tellPeople(event: TransferEvent): Promise<void> {
+    if (event.type === "progress") this.#draw(event);
+    else this.clear();
+    if (event.type === "received") await write(`${safeText(this.#options.received(event))}\n`);
+    if (event.type === "failed") {
+      process.stderr.write(`lekt: ${safeText(`${event.name} did not get over: ${event.reason}`)}.\n`);
+    }
+  }
+
+  /** The moving line is gone: for whatever is written next. */
+  clear(): void {
+    if (this.#isLineShown) process.stderr.write("\r\x1b[K");
+  }
+
+  /** The first of each file, and then a few in a second. */
+  #isDue({ name, bytes }: ProgressEvent): boolean {
+    const nowMs = performance.now();
+    if (name !== this.#name) {
+      this.#name = name;
+      this.#startBytes = bytes;
+      this.#startMs = nowMs;
+    } else if (nowMs - this.#shownMs < (this.#options.json ? JSON_INTERVAL_MS : LINE_INTERVAL_MS)) {
+      return false;
+    }
+    this.#shownMs = nowMs;
+    return true;
+  }
+
+  #draw({ name, bytes, size }: ProgressEvent): void {
+    if (!this.#isLineShown) return;
+    const seconds = (performance.now() - this.#startMs) / 1_000;
+    const rate = seconds > 0.5 ? `, ${sizeText(Math.round((bytes - this.#startBytes) / seconds))}/s` : "";
+    const share = size > 0 ? Math.floor((bytes / size) * 100) : 100;
+    const figures = `${share} %, ${sizeText(bytes)} of ${sizeText(size)}${rate}`;
+    const room = (process.stderr.columns ?? 80) - figures.length - 3;
+    process.stderr.write(`\r\x1b[K${fitToWidth(safeText(name), Math.max(room, 1))}: ${figures}`);
+  }
+}

@@ -1,0 +1,191 @@
+import { hostname } from "node:os";
+import type { Duplex } from "node:stream";
+import {
+  type ConnectionHandler,
+  type ConnectionMethod,
+  type ConnectOptions,
+  join,
+  type LektIdentity,
+  type Peer,
+  type PeerStream,
+  type Room,
+} from "@lekt/client";
+import { relay } from "@lekt/methods/relay";
+import { tcp } from "@lekt/methods/tcp";
+import { udp } from "@lekt/methods/udp";
+import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
+import { clientOptionsOf } from "../client-flags.ts";
+import { configFolder } from "../config-folder.ts";
+import { KnownPeers, networkOf } from "../known-peers.ts";
+import { ownIdentity } from "../own-identity.ts";
+import { onStopSignal } from "../stop-signals.ts";
+import { findPeer } from "./find-peer.ts";
+import { type Note, noter } from "./notes.ts";
+import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
+import { PeerGate } from "./peer-gate.ts";
+import { answerPings } from "./ping-label.ts";
+
+const METHODS: Readonly<Record<MethodName, () => ConnectionMethod<Duplex>>> = { tcp, udp, relay };
+
+interface PeerRoomParts {
+  readonly identity: LektIdentity;
+  readonly gate: PeerGate;
+  readonly stopped: AbortSignal;
+  readonly json: boolean;
+  /** As it is called where names are remembered. */
+  readonly network: string;
+  /** Of the configuration. */
+  readonly folder: string;
+  readonly timeoutMs: number;
+  readonly forgetSignals: () => void;
+}
+
+/** A room of a command that connects peers: own identity, all methods, and who is let in. */
+export class PeerRoom implements AsyncDisposable {
+  readonly room: Room;
+  readonly identity: LektIdentity;
+  readonly gate: PeerGate;
+  /** A line for the user on stderr, beside what the command writes. */
+  readonly note: Note;
+  /** Fired by SIGINT and SIGTERM. */
+  readonly stopped: AbortSignal;
+  readonly #network: string;
+  readonly #known: KnownPeers;
+  readonly #timeoutMs: number;
+  readonly #forgetSignals: () => void;
+
+  private constructor(room: Room, { identity, gate, stopped, ...parts }: PeerRoomParts) {
+    this.room = room;
+    this.identity = identity;
+    this.gate = gate;
+    this.stopped = stopped;
+    this.note = noter(parts.json);
+    this.#network = parts.network;
+    this.#known = new KnownPeers(parts.folder);
+    this.#timeoutMs = parts.timeoutMs;
+    this.#forgetSignals = parts.forgetSignals;
+  }
+
+  /** @throws LektError, as `join` of the client library does */
+  static async join(url: string, flags: PeerFlags, env: NodeJS.ProcessEnv): Promise<PeerRoom> {
+    const { networkKey } = parseLektUrl(url);
+    const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
+    const folder = configFolder(env);
+    const identity = await ownIdentity(folder, flags.identityFile);
+    const stopping = new AbortController();
+    const forgetSignals = onStopSignal(() => stopping.abort());
+    const room = await join(url, {
+      ...clientOptionsOf(flags, env),
+      name: flags.name ?? hostname().slice(0, 64),
+      identity,
+      methods: (flags.methods ?? METHOD_NAMES).map((name) => METHODS[name]()),
+      signal: stopping.signal,
+    });
+    const joined = new PeerRoom(room, {
+      identity,
+      gate,
+      stopped: stopping.signal,
+      json: flags.json === true,
+      network: networkOf(url),
+      folder,
+      timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
+      forgetSignals,
+    });
+    answerPings(joined);
+    joined.#noteTwin();
+    return joined;
+  }
+
+  /** Two commands of one user: peers that look for the one may find the other. */
+  #noteTwin(): void {
+    const { fingerprint } = this.identity;
+    const twin = this.room.peers.find(
+      ({ identity, stale }) => identity && !stale && equalBytes(identity, fingerprint),
+    );
+    if (!twin) return;
+    this.note(
+      `Another command of yours is in this network as ${twin.name ?? "a client without a name"}, with the same identity: ` +
+        "peers may reach that one instead. Give this one its own with --identity-file.",
+    );
+  }
+
+  /** Connects to the peer with this name or identity, as soon as it is there. @throws LektError */
+  async connect(wanted: string, options: ConnectOptions = {}): Promise<PeerStream> {
+    const peer = await findPeer(this.room, wanted, this.#timeoutMs, this.stopped);
+    this.#throwIfAnother(peer);
+    const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
+    // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
+    this.#remember(peer);
+    return stream;
+  }
+
+  /** Hands on connections of those who are let in; others are refused. */
+  onConnection(label: string, handler: ConnectionHandler): () => void {
+    return this.room.onConnection(
+      label,
+      (stream, peer) => {
+        if (peer) this.#greet(peer);
+        handler(stream, peer);
+      },
+      { accept: ({ identity }) => this.gate.admits(identity) },
+    );
+  }
+
+  /** @throws LektError `LEKT_PEER_IDENTITY` where another one had the name, and nothing else vouches for this one */
+  #throwIfAnother(peer: Peer): void {
+    const before = this.#noteChange(peer);
+    if (before === undefined || (peer.identity && this.gate.names(peer.identity))) return;
+    throw new LektError(
+      "LEKT_PEER_IDENTITY",
+      `${peer.name} is another one than before: its identity was ${before}. ` +
+        `Where that is right, say --allow ${identityText(peer.identity as Uint8Array)}.`,
+    );
+  }
+
+  /** A peer that has proven its identity, and was let in, although its name may have been another one's. */
+  #greet(peer: Peer): void {
+    const before = this.#noteChange(peer);
+    if (before === undefined || (peer.identity && this.gate.names(peer.identity))) this.#remember(peer);
+  }
+
+  /** @returns the identity that the name had before, where it is another one: that is told. */
+  #noteChange({ name, identity }: Peer): string | undefined {
+    if (name === undefined || !identity) return undefined;
+    const acquaintance = this.#known.acquaintance(this.#network, name, identity);
+    if (acquaintance.type !== "changed") return undefined;
+    const before = identityText(acquaintance.before);
+    this.note(`${name} has another identity than before: ${identityText(identity)}, and not ${before}.`);
+    return before;
+  }
+
+  /** That this identity has the name, as it proved the one, and nobody else in the roster claims to be it. */
+  #remember({ name, identity }: Peer): void {
+    if (name === undefined || !identity) return;
+    const isDoubtful = this.room.peers.some(
+      (other) => other.identity && equalBytes(other.identity, identity) && other.name !== name,
+    );
+    const { type } = this.#known.acquaintance(this.#network, name, identity);
+    if (isDoubtful || type === "known") return;
+    if (type === "new") this.note(`${name} has the identity ${identityText(identity)}; it is remembered.`);
+    this.#known.remember(this.#network, name, identity);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#forgetSignals();
+    await this.room.close();
+  }
+}
+
+/** "udp, directly, 203.0.113.7:4000, 12 ms" */
+export function pathText({ path }: PeerStream): string {
+  const { method, remote, relayed, roundTripMs } = path;
+  const way = relayed ? "over the relay" : "directly";
+  const time = roundTripMs === undefined ? "" : `, ${Math.round(roundTripMs * 10) / 10} ms`;
+  return `${method}, ${way}, ${remote}${time}`;
+}
+
+/** "ada (4k7q-…)" of whoever is at the other end. */
+export function peerText(stream: PeerStream, peer: Peer | undefined): string {
+  const text = identityText(stream.identity);
+  return peer?.name === undefined ? text : `${peer.name} (${text})`;
+}

@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import type { PeerStream } from "@lekt/client";
+import { LektError } from "@lekt/protocol";
+import type { Command } from "commander";
+import { URL_HELP } from "../client-flags.ts";
+import { jsonLine } from "../json-line.ts";
+import { write } from "../output.ts";
+import { couple } from "../peers/coupling.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
+import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+
+/** What `lekt forward` speaks: the bytes of one TCP connection. */
+export const FORWARD_LABEL = "lekt/forward";
+/** Connections of all peers at once. */
+export const MAX_FORWARDED = 256;
+
+const EXAMPLES = `
+The peers run lekt forward. The service sees connections that come from this machine.
+${WHO_IS_LET_IN}
+
+Examples:
+  lekt expose localhost:25565 "$URL" --name games        a game server for friends
+  lekt expose 192.168.1.10:22 "$URL"                     ssh of another machine in this network
+  lekt expose localhost:8080 lekt://example.org/lan --allow 4k7q-0x2m-9h3c-t8vb-e5wz
+
+Exit codes: 0 ended by SIGINT or SIGTERM; 2 wrong usage; 4 no server; 5 refused.`;
+
+export function addExpose(program: Command): void {
+  const command = program
+    .command("expose")
+    .summary("let peers use a TCP service of this machine")
+    .description("Lets peers use a TCP service of this machine, or of one that it reaches.")
+    .argument("<host:port>", "the service; IPv6 in brackets: [::1]:8080")
+    .argument("<url>", URL_HELP);
+  addPeerFlags(command);
+  command.addHelpText("after", EXAMPLES).action(expose);
+}
+
+async function expose(service: string, url: string, flags: PeerFlags): Promise<void> {
+  const target = targetOf(service);
+  await using joined = await PeerRoom.join(url, flags, process.env);
+  joined.gate.throwIfShut();
+  let open = 0;
+  joined.onConnection(FORWARD_LABEL, (stream, peer) => {
+    if (open >= MAX_FORWARDED) {
+      joined.note(`${peerText(stream, peer)}: refused, as ${MAX_FORWARDED} connections are open.`);
+      stream.destroy();
+      return;
+    }
+    open++;
+    void serve(joined, stream, target, peerText(stream, peer), flags.json === true).finally(() => open--);
+  });
+  await write(flags.json ? jsonLine({ event: "exposed", service }) : `${service} is exposed.\n`);
+  if (!joined.stopped.aborted) await once(joined.stopped, "abort");
+}
+
+interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+function targetOf(service: string): Target {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/i.exec(service);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
+  throw new LektError("LEKT_OPTION", `'${service}' is no HOST:PORT. An example: localhost:8080.`);
+}
+
+async function serve(
+  joined: PeerRoom,
+  stream: PeerStream,
+  target: Target,
+  who: string,
+  json: boolean,
+): Promise<void> {
+  const socket = connectTcp({ ...target, allowHalfOpen: true, noDelay: true });
+  const fail = (error: NodeJS.ErrnoException) => {
+    if (socket.connecting || socket.bytesRead + socket.bytesWritten === 0) {
+      joined.note(`${who}: ${target.host}:${target.port} does not answer (${error.code ?? error.message}).`);
+    }
+  };
+  socket.on("error", fail);
+  await write(
+    json
+      ? jsonLine({ event: "connection", peer: who, path: pathText(stream) })
+      : `${who}: ${pathText(stream)}\n`,
+  );
+  await couple(stream, socket).catch(() => {});
+}

@@ -1,0 +1,63 @@
+import { finished } from "node:stream/promises";
+import type { Peer, PeerStream } from "@lekt/client";
+import type { Command } from "commander";
+import { URL_HELP } from "../client-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
+import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+
+type PipeFlags = PeerFlags & { readonly to?: string };
+
+const LABEL = "lekt/pipe";
+
+const EXAMPLES = `
+What comes on stdin goes to the peer, what the peer sends goes to stdout; each direction ends by itself. Without --to, the
+first peer that connects is the one.
+${WHO_IS_LET_IN}
+
+Examples:
+  lekt pipe "$URL" > backup.tar                          wait for a peer, and keep what it sends
+  tar c photos | lekt pipe "$URL" --to ada               … which is this
+  lekt pipe "$URL" --to ada                              a conversation, line by line
+
+Exit codes: 0 both directions ended; 1 no path, or it broke; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
+
+export function addPipe(program: Command): void {
+  const command = program
+    .command("pipe")
+    .summary("stdin and stdout of two machines, joined")
+    .description("Joins stdin and stdout with those of a peer.")
+    .argument("<url>", URL_HELP)
+    .option("--to <peer>", "name or identity of the peer; without it, wait for one");
+  addPeerFlags(command);
+  command.addHelpText("after", EXAMPLES).action(pipe);
+}
+
+async function pipe(url: string, flags: PipeFlags): Promise<void> {
+  await using joined = await PeerRoom.join(url, flags, process.env);
+  const stream =
+    flags.to === undefined ? await firstPeer(joined) : await joined.connect(flags.to, { label: LABEL });
+  if (!stream) return;
+  const abort = () => stream.destroy();
+  joined.stopped.addEventListener("abort", abort, { once: true });
+  if (flags.to !== undefined) joined.note(`Connected to ${flags.to}: ${pathText(stream)}.`);
+  process.stdin.pipe(stream);
+  stream.pipe(process.stdout);
+  // stdout stays open: only the stream's two directions are waited for.
+  await finished(stream).catch((error) => {
+    if (!joined.stopped.aborted) throw error;
+  });
+}
+
+/** @returns undefined where the command was stopped before anybody came. */
+async function firstPeer(joined: PeerRoom): Promise<PeerStream | undefined> {
+  joined.gate.throwIfShut();
+  joined.note("Waiting for a peer.");
+  return new Promise((resolve) => {
+    joined.stopped.addEventListener("abort", () => resolve(undefined), { once: true });
+    const stop = joined.onConnection(LABEL, (stream: PeerStream, peer: Peer | undefined) => {
+      stop();
+      joined.note(`${peerText(stream, peer)} is here.`);
+      resolve(stream);
+    });
+  });
+}

@@ -1,0 +1,429 @@
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type Duplex, duplexPair } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { DropFolder, MAX_SAME_NAMES } from "../src/files/drop-folder.ts";
+import { FileChannel, MAX_FRAME_BYTES } from "../src/files/file-channel.ts";
+import type { FileMessage } from "../src/files/file-messages.ts";
+import { numberedName, partName } from "../src/files/file-names.ts";
+import { sendFiles } from "../src/files/file-sender.ts";
+import { outgoingFiles } from "../src/files/outgoing-files.ts";
+import { MAX_TRANSFERS, Reception } from "../src/files/reception.ts";
+import type { Tell } from "../src/files/transfer-event.ts";
+
+import {
+  FINE,
+  ground,
+  inbox,
+  make,
+  receiver,
+  recorder,
+  ScriptedSender,
+  send,
+  sha256,
+  silent,
+  source,
+  transfer,
+} from "./file-ground.ts";
+
+describe("a transfer", () => {
+  it("brings files and folders over, with all that is in them", async () => {
+    const large = randomBytes(3 * MAX_FRAME_BYTES + 1);
+    const paths = [make("large.bin", large), make("empty", ""), join(source, "tree")];
+    make("tree/deep/.hidden", "x");
+    make("tree/run.sh", "#!/bin/sh\n", 0o755);
+    expect(await send(paths)).toEqual({ done: 4, failed: 0, firstFailure: undefined });
+    expect(readFileSync(join(inbox, "large.bin")).equals(large)).toBe(true);
+    expect(readFileSync(join(inbox, "tree/deep/.hidden"), "utf8")).toBe("x");
+    expect(statSync(join(inbox, "tree/run.sh")).mode & 0o111).not.toBe(0);
+    expect(statSync(join(inbox, "empty"))).toMatchObject({ size: 0 });
+    expect(statSync(join(inbox, "empty")).mode & 0o111).toBe(0);
+    expect(readdirSync(inbox).sort()).toEqual(["empty", "large.bin", "tree"]);
+  });
+
+  it("tells what is offered, how far it is, and what has arrived", async () => {
+    const sender = recorder();
+    const receiving = recorder();
+    await send([make("a.txt", "abc")], { sender: sender.tell, receiver: receiving.tell });
+    const events = [
+      { type: "offered", name: "a.txt", size: 3 },
+      { type: "progress", name: "a.txt", bytes: 0, size: 3 },
+      { type: "progress", name: "a.txt", bytes: 3, size: 3 },
+      {
+        type: "received",
+        name: "a.txt",
+        storedAs: "a.txt",
+        size: 3,
+        sha256: sha256("abc"),
+        already: false,
+      },
+    ];
+    expect(sender.events).toEqual(events);
+    expect(receiving.events).toEqual(events);
+  });
+
+  it("holds little in memory where the receiver is slow", async () => {
+    let wake = () => {};
+    const held = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    let sentBytes = 0;
+    const { files } = await outgoingFiles([make("large.bin", Buffer.alloc(64 * MAX_FRAME_BYTES))]);
+    const { sent, received, sending } = await transfer(files, {
+      sender: async (event) => {
+        if (event.type === "progress") sentBytes = event.bytes;
+      },
+      receiver: async (event) => {
+        if (event.type === "progress" && event.bytes > 0) await held;
+      },
+    });
+    await expect.poll(() => sentBytes > 0 && sending.writableNeedDrain).toBe(true);
+    for (let turn = 0; turn < 200; turn++) await nextTurn();
+    // One that is held, one in the stream, and one that waits for it.
+    expect(sentBytes).toBeLessThanOrEqual(3 * MAX_FRAME_BYTES);
+    wake();
+    await Promise.all([sent, received]);
+    expect(sentBytes).toBe(64 * MAX_FRAME_BYTES);
+  });
+});
+
+describe("the receiver's folder", () => {
+  it("keeps what is there: another file of the same name gets a number", async () => {
+    writeFileSync(join(inbox, "a.txt"), "old");
+    const path = make("a.txt", "new");
+    const { events, tell } = recorder();
+    expect(await send([path], { sender: tell })).toEqual(FINE);
+    expect(events.at(-1)).toMatchObject({ type: "received", storedAs: "a (2).txt", already: false });
+    writeFileSync(path, "newer");
+    await send([path]);
+    const contents = ["a.txt", "a (2).txt", "a (3).txt"].map((name) =>
+      readFileSync(join(inbox, name), "utf8"),
+    );
+    expect(contents).toEqual(["old", "new", "newer"]);
+  });
+
+  it("takes so many files of one name, and no more", async () => {
+    for (let number = 1; number < MAX_SAME_NAMES; number++) {
+      writeFileSync(join(inbox, numberedName("a.txt", number)), "");
+    }
+    expect(await send([make("a.txt", "the last")])).toEqual(FINE);
+    const name = `a (${MAX_SAME_NAMES}).txt`;
+    expect(readFileSync(join(inbox, name), "utf8")).toBe("the last");
+    const { firstFailure } = await send([make("a.txt", "one too many")]);
+    expect(firstFailure).toBe(`a.txt: the receiver has ${MAX_SAME_NAMES} files of this name already`);
+  });
+
+  it("takes no second copy of what is there already", async () => {
+    const path = make("a.txt", "abc");
+    await send([path]);
+    const { events, tell } = recorder();
+    await send([path], { sender: tell });
+    expect(events.at(-1)).toMatchObject({ type: "received", storedAs: "a.txt", already: true });
+    expect(readdirSync(inbox)).toEqual(["a.txt"]);
+  });
+
+  it("gives two files that come at once under one name two names", async () => {
+    const paths = ["x", "y"].map((folder) => make(`${folder}/a.txt`, folder));
+    await Promise.all(paths.map((path) => send([path])));
+    const contents = readdirSync(inbox).map((name) => readFileSync(join(inbox, name), "utf8"));
+    expect(contents.sort()).toEqual(["x", "y"]);
+  });
+
+  it("is not left by a symbolic link", async () => {
+    const outside = join(ground, "outside");
+    mkdirSync(outside);
+    writeFileSync(join(outside, "target"), "untouched");
+    symlinkSync(outside, join(inbox, "tree"));
+    symlinkSync(join(outside, "target"), join(inbox, "a.txt"));
+    symlinkSync(join(outside, "fresh"), join(inbox, partName("b.txt", sha256("b"))));
+    symlinkSync(join(outside, "dangling"), join(inbox, "c.txt"));
+    const paths = [make("a.txt", "a"), make("b.txt", "b"), make("c.txt", "c")];
+    make("tree/d.txt", "d");
+    const { events, tell } = recorder();
+    expect(await send([...paths, join(source, "tree")], { sender: tell })).toMatchObject({
+      done: 2,
+      failed: 2,
+    });
+    const failures = events.filter(({ type }) => type === "failed");
+    expect(failures).toEqual([
+      { type: "failed", name: "b.txt", reason: "the receiver cannot write it (ELOOP)" },
+      { type: "failed", name: "tree/d.txt", reason: "something that is no folder lies on its way" },
+    ]);
+    expect(readFileSync(join(inbox, "a (2).txt"), "utf8")).toBe("a");
+    expect(readFileSync(join(inbox, "c (2).txt"), "utf8")).toBe("c");
+    expect(readdirSync(outside)).toEqual(["target"]);
+    expect(readFileSync(join(outside, "target"), "utf8")).toBe("untouched");
+  });
+
+  it.each([
+    [["..", "evil"]],
+    [["/etc/evil"]],
+    [["a", "..", "..", "evil"]],
+    [["..\\evil"]],
+    [[""]],
+    [[]],
+    [["a\u0000b"]],
+    [["a".repeat(256)]],
+  ])("is not left by the name %j; the next file is taken", async (path) => {
+    const sender = await ScriptedSender.begin(2, 6);
+    const reason = "its name is not allowed: it could lead out of the receiver's folder";
+    expect(await sender.offer({ path })).toEqual({ type: "refused", reason });
+    expect(await sender.offer({ path: ["good"] })).toEqual({ type: "from", offset: 0 });
+    expect(await sender.finish("abc")).toEqual({ type: "stored", name: "good", already: false });
+    expect(readdirSync(inbox)).toEqual(["good"]);
+    expect(readdirSync(ground).sort()).toEqual(["inbox", "source"]);
+  });
+
+  it("takes no file for a folder, and no part from two at once", async () => {
+    writeFileSync(join(inbox, "file"), "");
+    const sender = await ScriptedSender.begin(3, 9);
+    const reason = "something that is no folder lies on its way";
+    expect(await sender.offer({ path: ["file", "a"] })).toEqual({ type: "refused", reason });
+    const folder = await DropFolder.open(inbox);
+    const offer: FileMessage = {
+      type: "file",
+      path: ["a"],
+      size: 3,
+      executable: false,
+      sha256: sha256("abc"),
+    };
+    const first = await folder.take(offer);
+    await expect(folder.take(offer)).rejects.toThrow("it is just being received from somebody");
+    if (first.type === "wanted") await first.file.drop();
+    const second = await folder.take(offer);
+    expect(second.type).toBe("wanted");
+    if (second.type === "wanted") await second.file.keep();
+  });
+});
+
+describe("after a break", () => {
+  const CONTENT = randomBytes(8 * MAX_FRAME_BYTES);
+  const PART = partName("large.bin", sha256(CONTENT));
+
+  /** The connection breaks when the receiver has half of it, or a piece more. */
+  async function half(): Promise<{ readonly path: string; readonly bytes: number }> {
+    const path = make("large.bin", CONTENT);
+    const { files } = await outgoingFiles([path]);
+    const ends = await transfer(files, {
+      receiver: async (event) => {
+        if (event.type === "progress" && event.bytes === 4 * MAX_FRAME_BYTES) ends.sending.destroy();
+      },
+    });
+    await expect(ends.sent).rejects.toMatchObject({ code: "LEKT_PATH" });
+    await expect(ends.received).rejects.toMatchObject({ code: "LEKT_PATH" });
+    expect(readdirSync(inbox)).toEqual([PART]);
+    const bytes = statSync(join(inbox, PART)).size;
+    expect(bytes).toBeGreaterThanOrEqual(4 * MAX_FRAME_BYTES);
+    expect(bytes).toBeLessThan(CONTENT.length);
+    return { path, bytes };
+  }
+
+  it("goes on where it stopped", async () => {
+    const { path, bytes } = await half();
+    const { events, tell } = recorder();
+    expect(await send([path], { sender: tell })).toEqual(FINE);
+    const [first] = events.filter(({ type }) => type === "progress");
+    expect(first).toMatchObject({ bytes, size: CONTENT.length });
+    expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
+    expect(readdirSync(inbox)).toEqual(["large.bin"]);
+  });
+
+  it("another file of the same name begins anew, and costs the part nothing", async () => {
+    const { bytes } = await half();
+    await send([make("large.bin", "another")]);
+    expect(readFileSync(join(inbox, "large.bin"), "utf8")).toBe("another");
+    expect(statSync(join(inbox, PART)).size).toBe(bytes);
+  });
+
+  it("a part that was damaged is found out at the end, and the next time it begins anew", async () => {
+    const { path } = await half();
+    const damaged = readFileSync(join(inbox, PART));
+    damaged[0] = (damaged[0] as number) ^ 1;
+    writeFileSync(join(inbox, PART), damaged);
+    expect((await send([path])).firstFailure).toMatch(/^large\.bin: its checksum is wrong/);
+    expect(readdirSync(inbox)).toEqual([]);
+    expect(await send([path])).toEqual(FINE);
+  });
+
+  it("a part that is too long begins anew", async () => {
+    const { path } = await half();
+    truncateSync(join(inbox, PART), 9 * MAX_FRAME_BYTES);
+    expect(await send([path])).toEqual(FINE);
+    expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
+  });
+});
+
+describe("a file", () => {
+  it.each<[string, (path: string) => void]>([
+    ["grows", (path) => appendFileSync(path, "x")],
+    ["shrinks", (path) => truncateSync(path, 1)],
+    ["goes out of its folder and another one comes", (path) => writeFileSync(path, Buffer.alloc(200_000, 1))],
+  ])("that %s while it is sent is not stored", async (_, change) => {
+    const paths = [make("log", Buffer.alloc(200_000)), make("other", "x")];
+    const sender: Tell = async (event) => {
+      if (event.type === "progress" && event.name === "log" && event.bytes === 0) change(paths[0] as string);
+    };
+    const { done, failed, firstFailure } = await send(paths, { sender });
+    expect({ done, failed }).toEqual({ done: 1, failed: 1 });
+    expect(firstFailure).toMatch(/^log: it(s checksum is wrong: it)? changed while it was sent/);
+    expect(readdirSync(inbox)).toEqual(["other"]);
+  });
+
+  it("that cannot be read costs no other one", async () => {
+    const paths = [make("a", "a"), make("b", "b"), make("c", "c")];
+    const { files } = await outgoingFiles(paths);
+    rmSync(paths[1] as string);
+    const { sent, received } = await transfer(files);
+    const result = { done: 2, failed: 1 };
+    expect(await sent).toEqual({ ...result, firstFailure: "b: it cannot be read (ENOENT)" });
+    expect(await received).toEqual({ ...result, firstFailure: "a file: it cannot be read (ENOENT)" });
+    expect(readdirSync(inbox)).toEqual(["a", "c"]);
+  });
+
+  it("that the disk has no room for is refused before it is sent", async () => {
+    const size = 2 ** 52;
+    const sender = await ScriptedSender.begin(1, size, { limits: { maxBytes: size } });
+    const answer = await sender.offer({ size });
+    expect(answer).toMatchObject({ type: "refused" });
+    expect((answer as { reason: string }).reason).toMatch(
+      /^the receiver's disk has room for \d+ bytes more, and 4503599627370496 are to come$/,
+    );
+    expect(readdirSync(inbox)).toEqual([]);
+  });
+
+  it("whose checksum is wrong gets no name", async () => {
+    const sender = await ScriptedSender.begin(1, 3);
+    await sender.offer({});
+    expect(await sender.finish("abd")).toMatchObject({
+      type: "refused",
+      reason: expect.stringMatching(/^its checksum is wrong/),
+    });
+    expect(readdirSync(inbox)).toEqual([]);
+  });
+
+  it("that ends too early gets no name", async () => {
+    const sender = await ScriptedSender.begin(1, 3);
+    await sender.offer({});
+    expect(await sender.finish("ab")).toMatchObject({ type: "refused" });
+    expect(readdirSync(inbox)).toEqual([]);
+  });
+});
+
+describe("a receiver", () => {
+  it.each([
+    [{ maxFiles: 2 }, 2, 0, undefined],
+    [{ maxFiles: 2 }, 3, 0, "the receiver takes 2 files at once (--max-files)"],
+    [{ maxBytes: 10 }, 1, 10, undefined],
+    [{ maxBytes: 10 }, 1, 11, "the receiver takes 10 bytes at once (--max-bytes)"],
+  ])("with %j is asked to take %i files, %i bytes", async (limits, files, bytes, reason) => {
+    const { answer } = await ScriptedSender.begin(files, bytes, { limits });
+    expect(answer).toEqual(reason === undefined ? { type: "ready" } : { type: "refused", reason });
+  });
+
+  it("takes no more bytes than were announced for all files", async () => {
+    const sender = await ScriptedSender.begin(2, 5);
+    expect(await sender.offer({})).toEqual({ type: "from", offset: 0 });
+    await sender.finish("abc");
+    const reason = "there is more of it than was announced";
+    expect(await sender.offer({ path: ["b"] })).toEqual({ type: "refused", reason });
+  });
+
+  it("takes no more bytes than a file has", async () => {
+    const sender = await ScriptedSender.begin(1, 3);
+    await sender.offer({});
+    await sender.channel.sendData(Buffer.from("abcd"));
+    await expect(sender.received).rejects.toMatchObject({ code: "LEKT_TRANSFER" });
+    expect(readdirSync(inbox)).toEqual([]);
+  });
+
+  it("repeats no more than 500 characters of a reason", async () => {
+    const sender = await ScriptedSender.begin(2, 0);
+    await sender.channel.send({ type: "gaveUp", reason: "x".repeat(501) });
+    await sender.channel.send({ type: "gaveUp", reason: "" });
+    await sender.channel.end();
+    expect(await sender.received).toMatchObject({ failed: 2, firstFailure: `a file: ${"x".repeat(500)}` });
+  });
+
+  it("takes so many transfers at once, and no more", async () => {
+    const notes: string[] = [];
+    const folder = await DropFolder.open(inbox);
+    const reception = new Reception(folder, { once: true }, (text) => notes.push(text));
+    const pairs = Array.from({ length: MAX_TRANSFERS + 1 }, () => duplexPair());
+    for (const [ours] of pairs) ours.on("error", () => {});
+    const outcomes = pairs.map(([, theirs]) => reception.take(theirs, "ada", "udp"));
+    expect(await outcomes.at(-1)).toMatchObject({ code: "LEKT_TRANSFER" });
+    expect(pairs.map(([, theirs]) => theirs.destroyed)).toEqual([
+      ...new Array(MAX_TRANSFERS).fill(false),
+      true,
+    ]);
+    expect(notes).toEqual([`ada: refused, as ${MAX_TRANSFERS} transfers are under way.`]);
+    const [first] = pairs[0] as [Duplex, Duplex];
+    first.end();
+    expect(await outcomes[0]).toMatchObject({ code: "LEKT_PATH" });
+    const [again, theirs] = duplexPair();
+    const outcome = reception.take(theirs, "ada", "udp");
+    await sendFiles(again, [], silent);
+    expect(await outcome).toMatchObject({ done: 0, failed: 0 });
+    await reception.end();
+    expect(await Promise.all(outcomes.slice(1))).toHaveLength(MAX_TRANSFERS);
+  });
+
+  it("does not wait for a silent sender for ever", async () => {
+    const sender = await ScriptedSender.begin(1, 3, { limits: { idleTimeoutMs: 50 } });
+    await expect(sender.received).rejects.toMatchObject({
+      code: "LEKT_PATH",
+      message: "The peer was silent for too long.",
+    });
+  });
+
+  it("knows one version", async () => {
+    const { sending } = await receiver();
+    const channel = new FileChannel(sending);
+    await channel.send({ type: "transfer", version: 2, files: 1, bytes: 1 });
+    const reason = "the receiver knows version 1 of lekt/files only";
+    expect(await channel.next()).toEqual({ type: "refused", reason });
+  });
+
+  const frame = (kind: number, length: number, body = "") =>
+    Buffer.concat([
+      Buffer.from([kind, 0, length >> 16, (length >> 8) & 0xff, length & 0xff]),
+      Buffer.from(body),
+    ]);
+  const message = (body: string) => frame(0, Buffer.byteLength(body), body);
+
+  it.each<[string, Buffer]>([
+    ["a frame of an unknown kind", frame(2, 0)],
+    ["a frame that is too long", frame(1, MAX_FRAME_BYTES + 1)],
+    ["bytes at once", frame(1, 1, "x")],
+    ["no JSON", message("{")],
+    ["no object", message("null")],
+    ["an unknown message", message('{"type":"toString"}')],
+    ["no numbers", message('{"type":"transfer","version":1,"files":-1,"bytes":1}')],
+    ["another message first", message('{"type":"end"}')],
+  ])("does not put up with %s", async (_, bytes) => {
+    const { sending, received } = await receiver();
+    sending.write(bytes);
+    await expect(received).rejects.toMatchObject({ code: "LEKT_TRANSFER" });
+  });
+
+  it("takes the longest frame", async () => {
+    const content = Buffer.alloc(MAX_FRAME_BYTES, 7);
+    const sender = await ScriptedSender.begin(1, content.length);
+    expect(await sender.offer({ size: content.length, sha256: sha256(content) })).toMatchObject({
+      type: "from",
+    });
+    expect(await sender.finish(content.toString("latin1"))).toMatchObject({ type: "stored" });
+  });
+});

@@ -1,0 +1,236 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { errorOf, type Finished, type Json, lekt, RunningLekt, serve } from "./lekt-process.ts";
+
+/** A user of this machine, with a folder for the configuration. */
+class User {
+  readonly folder = mkdtempSync(join(tmpdir(), "lekt-user-"));
+  readonly env = { XDG_CONFIG_HOME: this.folder };
+
+  constructor() {
+    onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
+  }
+
+  run(args: readonly string[], input: string | Uint8Array = ""): Promise<Finished> {
+    return lekt(args, { env: this.env, input });
+  }
+
+  start(args: readonly string[]): RunningLekt {
+    return new RunningLekt(args, this.env);
+  }
+
+  async identity(): Promise<{ readonly identity: string; readonly short: string }> {
+    return JSON.parse((await this.run(["key", "--identity", "--json"])).stdout);
+  }
+}
+
+async function keyUrl(url: string): Promise<string> {
+  return (await lekt(["key", url])).stdout.trim();
+}
+
+/** A TCP service that sends back what it got when the client has ended. */
+async function echoService(): Promise<string> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("end", () => socket.end(Buffer.concat(chunks)));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe("lekt key", () => {
+  it("makes another key each time, in a URL that can be used", async () => {
+    const [one, other] = await Promise.all([
+      keyUrl("lekt://localhost/friends"),
+      keyUrl("lekt://localhost/friends"),
+    ]);
+    expect(one).toMatch(/^lekt:\/\/localhost\/friends#key=[\w-]{43}$/);
+    expect(other).not.toBe(one);
+  });
+
+  it("refuses a URL that has a key, and needs one", async () => {
+    const again = await lekt(["key", await keyUrl("lekt://localhost"), "--json"]);
+    expect(again.code).toBe(2);
+    expect(errorOf(again)["message"]).toContain("has a network key already");
+    expect((await lekt(["key"])).stderr).toContain("The URL is missing");
+  });
+
+  it("shows the own identity, which stays the same and is private", async () => {
+    const user = new User();
+    const first = await user.identity();
+    expect(first.identity).toMatch(/^[0-9a-f]{64}$/);
+    expect(await user.identity()).toEqual(first);
+    expect(statSync(join(user.folder, "lekt", "identity.pem")).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe("lekt ping", () => {
+  it.each(["tcp", "udp", "relay"])("tells the path by %s and the round trips", async (method) => {
+    const server = await serve();
+    const url = await keyUrl(`${server.url}/friends`);
+    const [ada, bob] = [new User(), new User()];
+    ada.start(["ping", url, "--name", "ada"]);
+    const { code, stdout } = await bob.run([
+      "ping",
+      url,
+      "ada",
+      "--methods",
+      method,
+      "--count",
+      "2",
+      "--json",
+    ]);
+    expect(code).toBe(0);
+    const [path, ...pongs] = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Json);
+    expect(path).toMatchObject({
+      event: "path",
+      method,
+      relayed: method === "relay",
+      attempts: [{ outcome: "won" }],
+    });
+    expect(pongs).toMatchObject([{ number: 1 }, { number: 2 }]);
+  });
+
+  it("says who is there where the peer does not come", async () => {
+    const server = await serve();
+    const { code, stderr } = await new User().run(["ping", server.url, "ada", "--timeout", "0.5"]);
+    expect(code).toBe(3);
+    expect(stderr).toContain(
+      "Waited 0.5 s for ada, and it did not come. There is nobody who can be connected to.",
+    );
+  });
+});
+
+describe("strangers", () => {
+  it("are refused without the key, and let in by --allow", async () => {
+    const server = await serve();
+    const url = `${server.url}/friends`;
+    const [ada, bob, eve] = [new User(), new User(), new User()];
+    const { short } = await bob.identity();
+    const { identity } = await eve.identity();
+    ada.start(["ping", url, "--name", "ada", "--allow", short]);
+    expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
+    const refused = await eve.run(["ping", url, "ada", "--count", "1", "--json"]);
+    expect(refused.code).toBe(5);
+    expect(errorOf(refused)).toMatchObject({ code: "LEKT_PEER_REFUSED" });
+    ada.start([
+      "ping",
+      url,
+      "--name",
+      "ada2",
+      "--identity-file",
+      join(ada.folder, "other.pem"),
+      "--allow",
+      identity,
+    ]);
+    expect((await eve.run(["ping", url, "ada2", "--count", "1"])).code).toBe(0);
+  });
+
+  it("cannot be waited for where nobody would be let in", async () => {
+    const server = await serve();
+    const { code, stderr } = await new User().run(["expose", "localhost:1", server.url]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("Nobody could connect");
+  });
+
+  it("who take a name that another one had are told of and not connected to", async () => {
+    const server = await serve();
+    const url = `${server.url}/friends`;
+    const [ada, bob, eve] = [new User(), new User(), new User()];
+    const first = ada.start(["ping", url, "--name", "ada", "--allow", "anyone"]);
+    expect((await bob.run(["ping", url, "ada", "--count", "1"])).stderr).toContain("it is remembered");
+    await first.end("SIGTERM");
+    eve.start(["ping", url, "--name", "ada", "--allow", "anyone"]);
+    const { short } = await eve.identity();
+    const refused = await bob.run(["ping", url, "ada", "--count", "1"]);
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain("ada is another one than before");
+    expect((await bob.run(["ping", url, "ada", "--count", "1", "--allow", short])).code).toBe(0);
+  });
+
+  it("who have a name and not the key leave it to who has both", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, bob, eve] = [new User(), new User(), new User()];
+    const first = eve.start(["ping", server.url, "--name", "ada", "--allow", "anyone"]);
+    const betrayed = await bob.run(["ping", url, "ada", "--count", "1", "--json"]);
+    expect(errorOf(betrayed)).toMatchObject({ code: "LEKT_NETWORK_KEY" });
+    await first.end("SIGTERM");
+    ada.start(["ping", url, "--name", "ada"]);
+    const found = await bob.run(["ping", url, "ada", "--count", "1"]);
+    expect(found).toMatchObject({ code: 0, stderr: expect.stringContaining("it is remembered") });
+  });
+
+  it("of one name are listed by their identities", async () => {
+    const server = await serve();
+    const [ada, eve, bob] = [new User(), new User(), new User()];
+    for (const user of [ada, eve]) user.start(["ping", server.url, "--name", "ada", "--allow", "anyone"]);
+    const watch = new RunningLekt(["peers", server.url, "--wait", "2"]);
+    await watch.end();
+    const { code, stderr } = await bob.run(["ping", server.url, "ada"]);
+    expect(code).toBe(2);
+    for (const user of [ada, eve]) expect(stderr).toContain((await user.identity()).short);
+  });
+});
+
+describe("lekt pipe", () => {
+  it("joins stdin and stdout of two machines, byte for byte", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, bob] = [new User(), new User()];
+    const bytes = randomBytes(300_000).toString("base64");
+    const waiting = ada.run(["pipe", url, "--name", "ada"], "from ada");
+    const sent = await bob.run(["pipe", url, "--to", "ada"], bytes);
+    expect(sent).toMatchObject({ code: 0, stdout: "from ada" });
+    const { code, stdout } = await waiting;
+    expect(code).toBe(0);
+    expect(stdout === bytes).toBe(true);
+  });
+});
+
+describe("lekt expose and forward", () => {
+  it("make a service of one machine appear on the loopback of the other", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, bob] = [new User(), new User()];
+    const exposed = ada.start(["expose", await echoService(), url, "--name", "ada", "--json"]);
+    await exposed.event("exposed");
+    const forward = bob.start(["forward", "0", url, "--from", "ada", "--json"]);
+    const { port } = await forward.event("forwarding");
+    const echoes = await Promise.all(
+      [1_000, 100_000, 1].map(async (size) => {
+        const socket = connect({ port: port as number, host: "127.0.0.1", allowHalfOpen: true });
+        const bytes = randomBytes(size);
+        socket.end(bytes);
+        return bytes.equals(await buffer(socket));
+      }),
+    );
+    expect(echoes).toEqual([true, true, true]);
+    expect((await forward.end("SIGTERM")).code).toBe(0);
+    expect((await exposed.end("SIGTERM")).code).toBe(0);
+  });
+
+  it("say what is wrong with a service or a port", async () => {
+    const server = await serve();
+    const noService = await lekt(["expose", "localhost", server.url, "--allow", "anyone"]);
+    expect(noService).toMatchObject({
+      code: 2,
+      stderr: "lekt: 'localhost' is no HOST:PORT. An example: localhost:8080.\n",
+    });
+    const taken = (await echoService()).split(":")[1] as string;
+    const forward = await new User().run(["forward", taken, server.url, "--from", "ada"]);
+    expect(forward.code).toBe(7);
+  });
+});

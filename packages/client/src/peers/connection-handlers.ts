@@ -1,0 +1,69 @@
+import { LektError } from "@lekt/protocol";
+import type { Peer } from "../peer.ts";
+import type { PeerStream } from "./peer-stream.ts";
+
+/** Gets each connection. @param peer as it is in the roster; undefined where it is not. */
+export type ConnectionHandler = (stream: PeerStream, peer: Peer | undefined) => void;
+
+/** A peer that wants to connect. It has proven its identity, and the network key where the room has one. */
+export interface ConnectionRequest {
+  /** 32 bytes. */
+  readonly identity: Uint8Array;
+  readonly label: string;
+  /** As it is in the roster; undefined where it is not. */
+  readonly peer: Peer | undefined;
+}
+
+export interface ConnectionOptions {
+  /**
+   * Who may connect. Default: with a network key whoever has it, else whoever is in the roster.
+   * To be decided within seconds; who is refused is told so.
+   */
+  readonly accept?: (request: ConnectionRequest) => boolean | Promise<boolean>;
+}
+
+interface Entry {
+  readonly handler: ConnectionHandler;
+  readonly accept: ConnectionOptions["accept"];
+}
+
+/** What is done with connections, by label. */
+export class ConnectionHandlers {
+  readonly #entries = new Map<string, Entry>();
+
+  /** @returns removes it. @throws LektError `LEKT_OPTION` where the label has one. */
+  add(label: string, handler: ConnectionHandler, { accept }: ConnectionOptions): () => void {
+    if (this.#entries.has(label)) {
+      throw new LektError(
+        "LEKT_OPTION",
+        `The label "${label}" has a handler already: remove that one first, or use another label.`,
+      );
+    }
+    const entry = { handler, accept };
+    this.#entries.set(label, entry);
+    return () => {
+      if (this.#entries.get(label) === entry) this.#entries.delete(label);
+    };
+  }
+
+  get(label: string): Entry | undefined {
+    return this.#entries.get(label);
+  }
+
+  /** Nobody gets what comes for a label whose handler was removed meanwhile. */
+  hand(stream: PeerStream, peer: Peer | undefined): void {
+    const entry = this.#entries.get(stream.label);
+    if (!entry) {
+      stream.destroy();
+      return;
+    }
+    try {
+      entry.handler(stream, peer);
+    } catch (error) {
+      // As if nobody had caught it, and after the room has done its work.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

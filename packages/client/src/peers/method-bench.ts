@@ -1,0 +1,163 @@
+import type { Duplex } from "node:stream";
+import {
+  type Circuit,
+  type ConnectionMethod,
+  equalBytes,
+  fromHex,
+  type MethodHost,
+  type MethodReport,
+  type NetworkFacts,
+  type PeerSignal,
+  type PeerTarget,
+  type RawPath,
+  SERVER_IDENTITY,
+  toHex,
+} from "@lekt/protocol";
+import type { Peer } from "../peer.ts";
+import { AttemptGate } from "./attempt-gate.ts";
+import { CircuitRequests } from "./circuit-requests.ts";
+import { decodeJsonObject, decodePeerSignal, encodePeerSignal } from "./peer-signal.ts";
+
+/** Who opened a path, where that was agreed on by signals. */
+export type PathOwner = Parameters<MethodHost<Duplex>["accepted"]>[1];
+
+/** What the methods need of the room. */
+export interface RoomLine {
+  /** Those in the roster that publish this identity. */
+  peersWith(identity: Uint8Array): readonly Peer[];
+  /** @returns false where it cannot be sent now. */
+  signal(to: Uint8Array, payload: Uint8Array): boolean;
+  /** Replaces what is published for a method. */
+  publish(index: number, payload: Uint8Array): void;
+}
+
+export interface MethodBenchOptions {
+  readonly methods: readonly ConnectionMethod<Duplex>[];
+  readonly identity: Uint8Array;
+  onAccepted(method: string, path: RawPath<Duplex>, by: PathOwner): void;
+}
+
+/** Where the methods work: brings them signals, and what the server said, and takes from them what they have for the room. */
+export class MethodBench {
+  readonly methods: readonly ConnectionMethod<Duplex>[];
+  readonly #options: MethodBenchOptions;
+  /** What each publishes. */
+  readonly #published = new Map<number, Uint8Array>();
+  readonly #gate = new AttemptGate();
+  /** Own attempts → the peer that each is for. */
+  readonly #ownAttempts = new Map<string, string>();
+  readonly #circuits = new CircuitRequests(
+    (payload) => this.#line?.signal(SERVER_IDENTITY, payload) ?? false,
+  );
+  #line: RoomLine | undefined;
+
+  constructor(options: MethodBenchOptions) {
+    this.#options = options;
+    this.methods = options.methods;
+  }
+
+  /** @returns what is to be published, by method. */
+  async start(): Promise<ReadonlyMap<number, Uint8Array>> {
+    try {
+      for (const method of this.methods) {
+        const payload = await method.start(this.#hostOf(method));
+        // What it had published meanwhile is newer.
+        if (!this.#published.has(method.index)) this.#published.set(method.index, payload);
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    return this.#published;
+  }
+
+  attach(line: RoomLine): void {
+    this.#line = line;
+  }
+
+  learned(facts: NetworkFacts): void {
+    for (const method of this.methods) method.learned(facts);
+  }
+
+  /** Of those that tell. */
+  async reports(): Promise<readonly MethodReport[]> {
+    const reports = await Promise.all(this.methods.map((method) => method.report?.()));
+    return reports.filter((report) => report !== undefined);
+  }
+
+  /** The connection to the server is gone. */
+  disconnected(): void {
+    this.#circuits.lost();
+  }
+
+  async close(): Promise<void> {
+    this.#line = undefined;
+    this.#circuits.lost();
+    await Promise.all(this.methods.map((method) => method.close()));
+  }
+
+  /** The peer as a method is to see it; without an address where it is not in the roster. */
+  target(identity: string, method: ConnectionMethod<Duplex>): PeerTarget {
+    const peer = this.peer(identity);
+    return { identity, address: peer?.address, payload: peer?.methods.get(method.index) };
+  }
+
+  /** One that is connected comes before one that went stale. */
+  peer(identity: string): Peer | undefined {
+    const bytes = fromHex(identity);
+    if (!bytes) return undefined;
+    const peers = this.#line?.peersWith(bytes) ?? [];
+    return peers.find(({ stale }) => !stale) ?? peers[0];
+  }
+
+  /** Signals of an own attempt are passed on, and only those of the peer that it is for. */
+  ownAttempt(id: string, peer: string, isOver: boolean): void {
+    if (isOver) this.#ownAttempts.delete(id);
+    else this.#ownAttempts.set(id, peer);
+  }
+
+  /** A signal from the server's side of the line (spec 8.1). */
+  received(from: Uint8Array, payload: Uint8Array): void {
+    if (equalBytes(from, SERVER_IDENTITY)) this.#circuits.answered(decodeJsonObject(payload));
+    else if (payload.length === 0) this.#undeliverable(toHex(from));
+    else this.#route(toHex(from), payload);
+  }
+
+  #route(from: string, payload: Uint8Array): void {
+    const message = decodePeerSignal(payload);
+    const method = message && this.methods.find(({ name }) => name === message.method);
+    if (!message || !method) return;
+    const owner = this.#ownAttempts.get(message.attempt);
+    const isLetIn = owner ? owner === from : this.#gate.admits(from, message.attempt, performance.now());
+    if (isLetIn) method.received(this.target(from, method), message);
+  }
+
+  #undeliverable(to: string): void {
+    for (const method of this.methods) method.undeliverable(to);
+  }
+
+  #hostOf(method: ConnectionMethod<Duplex>): MethodHost<Duplex> {
+    return {
+      identity: toHex(this.#options.identity),
+      peer: (identity) => (this.peer(identity) ? this.target(identity, method) : undefined),
+      signal: (to, message) => this.#signal(to, message),
+      publish: (payload) => {
+        this.#published.set(method.index, payload);
+        this.#line?.publish(method.index, payload);
+      },
+      circuit: (): Promise<Circuit> => this.#circuits.request(),
+      accepted: (path, by) => {
+        if (by) this.#gate.done(by.identity, by.attempt);
+        this.#options.onAccepted(method.name, path, by);
+      },
+    };
+  }
+
+  #signal(to: string, message: PeerSignal): void {
+    const bytes = fromHex(to);
+    const payload = encodePeerSignal(message);
+    if (bytes && payload && this.#line?.signal(bytes, payload)) return;
+    // As if the server had sent it back: never from within the method's own call.
+    queueMicrotask(() => this.#undeliverable(to));
+  }
+}

@@ -1,0 +1,1 @@
+export { type RelayMethodOptions, relay } from "./relay-method.ts";

@@ -1,0 +1,292 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import {
+  type Cancellation,
+  type Circuit,
+  type ConnectionMethod,
+  type DialAttempt,
+  fromHex,
+  LektError,
+  METHOD,
+  type MethodHost,
+  type MethodReport,
+  type NetworkFacts,
+  type PeerSignal,
+  type PeerTarget,
+  type RawPath,
+  safeText,
+  serviceObstacle,
+} from "@lekt/protocol";
+import { connectCircuit } from "./circuit-connection.ts";
+import { circuitRoundTripMs } from "./circuit-round-trip.ts";
+import { formatRelayAddress, parseRelayAddress, type RelayAddress } from "./relay-address.ts";
+import { failSignal, offerSignal, type RelayOffer, readOffer, readReason } from "./relay-signals.ts";
+
+export interface RelayMethodOptions {
+  /**
+   * Whether a peer may lead here to relays other than the own server's, which then learn this machine's address.
+   * Default false (spec/methods.md, 3).
+   */
+  readonly foreignRelays?: boolean;
+  /** Offers of peers that are followed at once. Default 256. */
+  readonly maxOffers?: number;
+  /** Of one peer. Default 64. */
+  readonly maxOffersPerPeer?: number;
+}
+
+/** The other side has to come in 10 s or the relay refuses; so long a connection and the answer may take. */
+const FOLLOW_TIMEOUT_MS = 15_000;
+
+/** What is asked for a report. */
+const REPORT_TIMEOUT_MS = 10_000;
+
+const GIVEN_UP = "Connecting by the relay was given up.";
+
+/** Peers meet at a relay: it works wherever both reach the server, and everything passes the relay, encrypted. */
+export function relay(options: RelayMethodOptions = {}): ConnectionMethod<Duplex> {
+  return new RelayMethod(options);
+}
+
+class RelayMethod implements ConnectionMethod<Duplex> {
+  readonly name = "relay";
+  readonly index = METHOD.relay;
+  readonly relayed = true;
+  readonly #options: Required<RelayMethodOptions>;
+  #host: MethodHost<Duplex> | undefined;
+  #facts: NetworkFacts | undefined;
+  /** What is under way, by peer and attempt; to abort one ends it. */
+  readonly #dials = new Map<string, UnderWay>();
+  readonly #offers = new Map<string, UnderWay>();
+  readonly #closing = new AbortController();
+
+  constructor(options: RelayMethodOptions) {
+    this.#options = { foreignRelays: false, maxOffers: 256, maxOffersPerPeer: 64, ...options };
+  }
+
+  async start(host: MethodHost<Duplex>): Promise<Uint8Array> {
+    this.#host = host;
+    return new Uint8Array(0);
+  }
+
+  learned(facts: NetworkFacts): void {
+    this.#facts = facts;
+  }
+
+  /** host:port of the own server's. */
+  get #relay(): string | undefined {
+    return this.#facts?.relay;
+  }
+
+  obstacle({ payload }: PeerTarget): string | undefined {
+    if (this.#relay === undefined) return "the server has no relay";
+    return payload ? undefined : "the peer does not use relays";
+  }
+
+  async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
+    const host = this.#started();
+    if (attempt.signal.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
+    const { identity } = attempt.peer;
+    const underWay = new UnderWay(identity);
+    const abort = () => underWay.end("LEKT_ABORTED", GIVEN_UP);
+    attempt.signal.addEventListener("abort", abort, { once: true });
+    const key = keyOf(identity, attempt.id);
+    this.#dials.set(key, underWay);
+    let isOffered = false;
+    try {
+      const circuit = await underWay.unlessEnded(host.circuit());
+      const address = addressIn(circuit);
+      attempt.candidate(`relay ${circuit.relay}`);
+      host.signal(identity, offerSignal(attempt.id, circuit.token, circuit.relay));
+      isOffered = true;
+      const token = fromHex(circuit.token) as Uint8Array;
+      return pathOf(
+        await underWay.unlessEnded(this.#connect(address, token, underWay.cancellation, "server")),
+      );
+    } catch (error) {
+      const told = underWay.error ?? (error as LektError);
+      // The other side would wait at the relay.
+      if (isOffered && !underWay.isPeerGone) host.signal(identity, failSignal(attempt.id, told.message));
+      throw told;
+    } finally {
+      attempt.signal.removeEventListener("abort", abort);
+      this.#dials.delete(key);
+    }
+  }
+
+  received(from: PeerTarget, message: PeerSignal): void {
+    const key = keyOf(from.identity, message.attempt);
+    if (message.type === "offer") this.#offered(from, message, key);
+    if (message.type !== "fail") return;
+    const reason = safeText(readReason(message));
+    for (const attempts of [this.#dials, this.#offers]) {
+      attempts.get(key)?.peerGone(`The peer cannot be reached by the relay: ${reason}`);
+    }
+  }
+
+  undeliverable(to: string): void {
+    for (const underWay of this.#dials.values()) {
+      if (underWay.identity === to) underWay.peerGone("The peer is not there to be told of the relay.");
+    }
+  }
+
+  /** Takes a circuit from the server, and meets itself on it. */
+  async report(): Promise<MethodReport> {
+    const method = this.name;
+    const relay = this.#relay;
+    if (relay === undefined) return { method, reach: "none", reason: "the server has no relay" };
+    const timeout = AbortSignal.timeout(REPORT_TIMEOUT_MS);
+    try {
+      const circuit = await this.#started().circuit();
+      const signal = AbortSignal.any([timeout, this.#closing.signal]);
+      const token = fromHex(circuit.token) as Uint8Array;
+      const connect = (ended: AbortSignal) => this.#connect(addressIn(circuit), token, ended, "server");
+      const roundTripMs = await circuitRoundTripMs(connect, signal);
+      return { method, reach: "relayed", relay: circuit.relay, roundTripMs };
+    } catch (error) {
+      const reason = timeout.aborted ? `the relay ${relay} does not answer` : (error as Error).message;
+      return { method, reach: "none", relay, reason };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const attempts of [this.#dials, this.#offers]) {
+      for (const underWay of attempts.values()) underWay.end("LEKT_CLOSED", "The room was left.");
+    }
+  }
+
+  #started(): MethodHost<Duplex> {
+    if (this.#host) return this.#host;
+    throw new LektError("LEKT_CLOSED", "The method relay is used before its room has started it.");
+  }
+
+  #offered(from: PeerTarget, message: PeerSignal, key: string): void {
+    const host = this.#started();
+    const offer = readOffer(message);
+    // An offer that comes twice is followed once.
+    if (!offer || this.#offers.has(key)) return;
+    const refuse = (reason: string) => host.signal(from.identity, failSignal(message.attempt, reason));
+    const ofPeer = [...this.#offers.values()].filter(({ identity }) => identity === from.identity).length;
+    if (this.#offers.size >= this.#options.maxOffers || ofPeer >= this.#options.maxOffersPerPeer) {
+      refuse("too many connections by the relay are under way");
+      return;
+    }
+    const address = this.#relayFor(offer);
+    if (!address) {
+      refuse("this peer knows no relay of its server");
+      return;
+    }
+    const underWay = new UnderWay(from.identity);
+    this.#offers.set(key, underWay);
+    const timer = setTimeout(
+      () => underWay.end("LEKT_TIMEOUT", "The relay did not answer."),
+      FOLLOW_TIMEOUT_MS,
+    );
+    underWay
+      .unlessEnded(
+        this.#connect(
+          address,
+          offer.token,
+          underWay.cancellation,
+          this.#options.foreignRelays ? "peer" : "server",
+        ),
+      )
+      .then(
+        (socket) => host.accepted(pathOf(socket), { identity: from.identity, attempt: message.attempt }),
+        (error: Error) => {
+          if (!underWay.isPeerGone) refuse(error.message);
+        },
+      )
+      .finally(() => {
+        clearTimeout(timer);
+        this.#offers.delete(key);
+      });
+  }
+
+  #connect(
+    relay: RelayAddress,
+    token: Uint8Array,
+    cancellation: Cancellation,
+    namedBy: "server" | "peer",
+  ): Promise<Socket> {
+    const { publicAddress: ownPublicAddress, localAddress: ownLocalAddress } = this.#facts ?? {};
+    return connectCircuit(relay, token, cancellation, (address) =>
+      serviceObstacle({ address, namedBy, ownPublicAddress, ownLocalAddress }),
+    );
+  }
+
+  /**
+   * Where to follow an offer to. The own server's relay may have another name for the other peer: where foreign ones
+   * are not allowed, that is the one to try, and nobody is led to any other address.
+   */
+  #relayFor({ relay }: RelayOffer): RelayAddress | undefined {
+    const chosen = this.#options.foreignRelays ? relay : this.#relay;
+    return chosen === undefined ? undefined : parseRelayAddress(chosen);
+  }
+}
+
+/** An attempt that can be ended from outside, once. */
+class UnderWay {
+  readonly identity: string;
+  /** Why it was ended. */
+  error: LektError | undefined;
+  /** The other side gave up, so it need not be told. */
+  isPeerGone = false;
+  readonly #controller = new AbortController();
+  readonly #ended: Promise<never>;
+  #reject: (error: LektError) => void = () => {};
+
+  constructor(identity: string) {
+    this.identity = identity;
+    this.#ended = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    this.#ended.catch(() => {});
+  }
+
+  get cancellation(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(code: LektError["code"], message: string): void {
+    if (this.error) return;
+    this.error = new LektError(code, message);
+    this.#controller.abort();
+    this.#reject(this.error);
+  }
+
+  peerGone(message: string): void {
+    this.isPeerGone = true;
+    this.end("LEKT_CONNECT", message);
+  }
+
+  /** What `work` gives, unless this is ended before. `work` ends by itself then, or is of no consequence. */
+  unlessEnded<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#ended]);
+  }
+}
+
+function keyOf(identity: string, attempt: string): string {
+  return `${identity} ${attempt}`;
+}
+
+/** @throws LektError where the server's word makes no sense. */
+function addressIn({ relay, token }: Circuit): RelayAddress {
+  const address = parseRelayAddress(relay);
+  if (address && /^[0-9a-f]{64}$/.test(token)) return address;
+  throw new LektError(
+    "LEKT_PROTOCOL",
+    `The server gives a circuit that cannot be used, at '${safeText(relay)}'.`,
+  );
+}
+
+function pathOf(socket: Socket): RawPath<Duplex> {
+  const { localAddress: host = "", localPort: port = 0, remoteAddress = "", remotePort = 0 } = socket;
+  return {
+    stream: socket,
+    dialled: "both",
+    local: formatRelayAddress({ host, port }),
+    remote: formatRelayAddress({ host: remoteAddress, port: remotePort }),
+    relayed: true,
+  };
+}

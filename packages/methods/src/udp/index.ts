@@ -1,0 +1,13 @@
+import type { Duplex } from "node:stream";
+import type { ConnectionMethod } from "@lekt/protocol";
+import { UdpMethod } from "./udp-method.ts";
+
+export interface UdpOptions {
+  /** Asks the router to open a port (UPnP, NAT-PMP). Default: true. */
+  readonly portMapping?: boolean;
+}
+
+/** The connection method `udp`: reliable streams over one UDP socket, with hole punching (spec 9.7). */
+export function udp(options: UdpOptions = {}): ConnectionMethod<Duplex> {
+  return new UdpMethod({ portMapping: options.portMapping ?? true });
+}

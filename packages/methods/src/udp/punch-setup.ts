@@ -1,0 +1,85 @@
+import { randomInt } from "node:crypto";
+import {
+  allowedTargets,
+  type Endpoint,
+  MAX_PACKETS_TO_OTHER_ADDRESS,
+  type PeerTarget,
+  parseIpv4,
+  type RefusedTarget,
+  type Target,
+} from "@lekt/protocol";
+import type { PeerRole } from "./probe.ts";
+import type { PunchOptions } from "./punch.ts";
+import { type PunchPlan, planPunch } from "./punch-plan.ts";
+import type { UdpNetwork } from "./udp-network.ts";
+import type { UdpCandidate, UdpDescription } from "./udp-signal.ts";
+
+const ROUND_MS = 3_000;
+const MANY_SOCKETS_ROUND_MS = 21_000;
+/** The accepting side begins earlier, and knows last that there is a path. */
+const ACCEPTING_EXTRA_MS = 1_500;
+/** To an address that the rules allow without a number: a bound for a peer that plays a game. */
+const MAX_PACKETS_TO_PEER = 64;
+
+interface PunchSetup {
+  readonly role: PeerRole;
+  readonly attempt: string;
+  readonly peer: PeerTarget;
+  readonly own: UdpDescription;
+  readonly theirs: UdpDescription;
+}
+
+interface PreparedPunch {
+  readonly targets: readonly Target<UdpCandidate>[];
+  readonly refused: readonly RefusedTarget<UdpCandidate>[];
+  readonly plan: PunchPlan;
+  readonly options: PunchOptions;
+}
+
+/** What both sides make of their two descriptions (spec 9.7.5). */
+export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPunch {
+  const { role, attempt, peer, own, theirs } = setup;
+  const judge = (candidates: readonly UdpCandidate[]) =>
+    allowedTargets({
+      candidates,
+      peerAddress: peer.address,
+      ownPublicAddress: network.facts?.publicAddress,
+      ownLocalAddress: network.facts?.localAddress,
+    });
+  const { allowed: targets, refused } = judge(theirs.candidates);
+  const packetsTo = ({ reach, address }: Target) => {
+    if (reach !== "other") return MAX_PACKETS_TO_PEER;
+    // The first round has sent all that the whole attempt may send there.
+    if (own.round > 0) return 0;
+    return network.strangerPackets.take(address, MAX_PACKETS_TO_OTHER_ADDRESS, performance.now());
+  };
+  const answered: UdpCandidate[] = [...targets];
+  const answersTo = (from: Endpoint) => {
+    answered.push({ kind: "reflexive", ...from });
+    const target = judge(answered).allowed.find(
+      ({ address, port }) => address === from.address && port === from.port,
+    );
+    return target ? packetsTo(target) : 0;
+  };
+  const atRoster = targets.find(
+    ({ reach, address }) => reach === "roster" && parseIpv4(address) !== undefined,
+  );
+  const plan = planPunch(own, theirs, targets);
+  const manySockets = "impossible" in plan || !atRoster ? "neither" : plan.manySockets;
+  const [offer, answer] = role === "dialing" ? [own, theirs] : [theirs, own];
+  const roundMs = manySockets === "neither" ? ROUND_MS : MANY_SOCKETS_ROUND_MS;
+  const options: PunchOptions = {
+    role,
+    attempt,
+    secret: Buffer.from(offer.secret + answer.secret, "hex"),
+    cookieKey: network.cookieKey,
+    targets: targets.map((target) => ({ ...target, maxPackets: packetsTo(target) })),
+    answersTo,
+    manySockets,
+    rosterAddress: atRoster?.address,
+    nowMs: performance.now(),
+    durationMs: roundMs + (role === "dialing" ? 0 : ACCEPTING_EXTRA_MS),
+    random: randomInt(2 ** 32),
+  };
+  return { targets, refused, plan, options };
+}

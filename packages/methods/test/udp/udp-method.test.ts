@@ -1,0 +1,413 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import {
+  decodeUdp,
+  type Endpoint,
+  MAX_PACKETS_TO_OTHER_ADDRESS,
+  type NetworkFacts,
+  type PeerSignal,
+  type PeerTarget,
+} from "@lekt/protocol";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
+import { UdpSocket } from "../../src/udp/udp-socket.ts";
+import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
+import { StunResponder } from "./stun-responder.ts";
+
+const closing: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Side {
+  readonly method: UdpMethod;
+  readonly host: FakeHost;
+  readonly target: PeerTarget;
+}
+
+const LOOPBACK: NetworkFacts = {
+  publicAddress: "127.0.0.1",
+  publicPort: 1,
+  localAddress: "::ffff:127.0.0.1",
+  localPort: 1,
+  relay: undefined,
+  stun: [],
+};
+
+async function side(identity: string, facts: Partial<NetworkFacts> = {}): Promise<Side> {
+  const { method, host, payload } = await started(new UdpMethod({ portMapping: false }), identity);
+  closing.push(() => method.close());
+  const known = { ...LOOPBACK, ...facts };
+  method.learned(known);
+  return { method, host, target: { identity, address: known.publicAddress, payload } };
+}
+
+type Change = (message: PeerSignal) => PeerSignal | undefined;
+
+/** Passes signals on as a server does, those of `from` changed. */
+function passOn(from: Side, to: Side, change: Change = (message) => message): void {
+  void (async () => {
+    for (;;) {
+      const { message } = await from.host.signals.next();
+      const changed = change(JSON.parse(JSON.stringify(message)) as PeerSignal);
+      if (changed) to.method.received(from.target, changed);
+    }
+  })();
+}
+
+async function pair(facts: Partial<NetworkFacts> = {}, change?: Change): Promise<[Side, Side]> {
+  const [a, b] = [await side(IDENTITY_A, facts), await side(IDENTITY_B, facts)];
+  passOn(a, b, change);
+  passOn(b, a, change);
+  return [a, b];
+}
+
+function destroyLater(stream: Duplex): void {
+  stream.on("error", () => {});
+  closing.push(() => stream.destroy());
+}
+
+async function connected(a: Side, b: Side, attempt = new FakeAttempt(b.target)) {
+  const [here, { path: there, by }] = await Promise.all([
+    a.method.dial(attempt),
+    b.host.acceptedPaths.next(),
+  ]);
+  for (const { stream } of [here, there]) destroyLater(stream);
+  return { here, there, by };
+}
+
+/** The peers see addresses in the offers and answers of these rounds where nobody is. */
+function misled(rounds: number, deadPort: number): Change {
+  return (message) => {
+    if (typeof message["round"] !== "number" || message["round"] >= rounds) return message;
+    return { ...message, candidates: [{ kind: "host", address: "127.0.0.1", port: deadPort }] };
+  };
+}
+
+/** A UDP socket that nobody answers from. */
+async function deadSocket(): Promise<number> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  closing.push(() => socket.close());
+  return socket.address().port;
+}
+
+describe("the method udp", () => {
+  it("publishes no port, as streams have to be agreed on first", async () => {
+    const { target } = await side(IDENTITY_A);
+    expect(decodeUdp(target.payload as Uint8Array)).toEqual({ version: 1, port: 0, endpoints: [] });
+  });
+
+  it("connects two peers, both dialling, and says where", async () => {
+    const [a, b] = await pair();
+    const attempt = new FakeAttempt(b.target);
+    const { here, there, by } = await connected(a, b, attempt);
+    expect(by).toEqual({ identity: IDENTITY_A, attempt: attempt.id });
+    expect(here).toMatchObject({ dialled: "both", relayed: false });
+    expect([here.local, here.remote]).toEqual([there.remote, there.local]);
+    expect(here.local).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(attempt.candidates).toContain(`udp ${here.remote}, host`);
+    here.stream.end("question");
+    expect(await text(there.stream.iterator({ destroyOnReturn: false }))).toBe("question");
+    there.stream.end("answer");
+    expect(await text(here.stream)).toBe("answer");
+  });
+
+  it("carries many streams over one socket", async () => {
+    const [a, b] = await pair();
+    const attempts = Array.from({ length: 20 }, (_, i) => i.toString(16).padStart(16, "0"));
+    const paths = await Promise.all(attempts.map((id) => a.method.dial(new FakeAttempt(b.target, id))));
+    expect(new Set(paths.map(({ local }) => local)).size).toBe(1);
+    for (const { stream } of paths) destroyLater(stream);
+    const texts = new Map<string, string>();
+    for (const [i, { stream }] of paths.entries()) stream.end(`stream ${attempts[i]}`);
+    for (const _ of attempts) {
+      const { path, by } = await b.host.acceptedPaths.next();
+      destroyLater(path.stream);
+      texts.set(by?.attempt as string, await text(path.stream));
+    }
+    for (const id of attempts) expect(texts.get(id)).toBe(`stream ${id}`);
+  });
+
+  it("learns from STUN how it is seen, and names that first", async () => {
+    const seen = (from: Endpoint) => ({ address: "203.0.113.5", port: from.port ^ 1 });
+    const servers = [await StunResponder.open(seen), await StunResponder.open(seen)];
+    for (const server of servers) closing.push(() => server.close());
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun: servers.map(({ text }) => text) });
+    const attempt = new FakeAttempt({ ...a.target, identity: IDENTITY_B });
+    const dialling = a.method.dial(attempt);
+    const { message } = await a.host.signals.next();
+    expect(message).toMatchObject({ type: "offer", nat: "independent", round: 0, method: "udp", v: 1 });
+    const [first] = message["candidates"] as Endpoint[];
+    expect(first).toMatchObject({ kind: "reflexive", address: "203.0.113.5" });
+    attempt.abort.abort();
+    await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+    expect((await a.host.signals.next()).message).toMatchObject({ type: "fail" });
+  });
+
+  it("asks no STUN server on its own machine for a server on another one", async () => {
+    let asked = 0;
+    const server = await StunResponder.open((from) => {
+      asked++;
+      return from;
+    });
+    closing.push(() => server.close());
+    const stun = [server.text, "169.254.169.254:53", "localhost:9"];
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
+    const dialling = a.method.dial(new FakeAttempt({ ...a.target, identity: IDENTITY_B }));
+    dialling.catch(() => {});
+    expect((await a.host.signals.next()).message).toMatchObject({ type: "offer", nat: "unknown" });
+    a.method.undeliverable(IDENTITY_B);
+    expect(asked).toBe(0);
+  });
+
+  it("says at once that there is no way between two symmetric networks", async () => {
+    let port = 40_000;
+    const servers = [await StunResponder.open(seen), await StunResponder.open(seen)];
+    function seen(): Endpoint {
+      return { address: "203.0.113.5", port: port++ };
+    }
+    for (const server of servers) closing.push(() => server.close());
+    const stun = servers.map(({ text }) => text);
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun });
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", stun });
+    // What else the machine that runs the test is connected to must not help.
+    const reflexive: Change = (message) => {
+      const { candidates } = message;
+      if (!Array.isArray(candidates)) return message;
+      return { ...message, candidates: candidates.filter(({ kind }) => kind === "reflexive") };
+    };
+    passOn(a, b, reflexive);
+    passOn(b, a, reflexive);
+    const attempt = new FakeAttempt(b.target);
+    const startMs = performance.now();
+    await expect(a.method.dial(attempt)).rejects.toMatchObject({
+      code: "LEKT_CONNECT",
+      message: expect.stringMatching(/both networks use another port for each destination/),
+    });
+    expect(performance.now() - startMs).toBeLessThan(2_000);
+    expect(attempt.notes).toContain("address translation: symmetric here, symmetric there; round 1");
+  });
+
+  it("gives its own reason where both see none, however fast the peer's comes", async () => {
+    const stun = [`127.0.0.1:${await deadSocket()}`];
+    const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun });
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6" });
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    dialling.catch(() => {});
+    const signalOf = async ({ host }: Side) => {
+      const { message } = await host.signals.next();
+      return message.type === "fail" ? message : { ...message, candidates: [] };
+    };
+    b.method.received(a.target, await signalOf(a));
+    const [answer, fail] = [await signalOf(b), await signalOf(b)];
+    expect([answer.type, fail.type]).toEqual(["answer", "fail"]);
+    a.method.received(b.target, answer);
+    a.method.received(b.target, fail);
+    await expect(dialling).rejects.toThrow("no UDP gets out of this network");
+  });
+
+  it("tries again from a new port where the first let nothing through", async () => {
+    const dead = await deadSocket();
+    const [a, b] = await pair({}, misled(1, dead));
+    const attempt = new FakeAttempt(b.target);
+    const { here, there } = await connected(a, b, attempt);
+    expect(attempt.notes.some((note) => note.endsWith("round 2"))).toBe(true);
+    here.stream.end("by another port");
+    expect(await text(there.stream)).toBe("by another port");
+  });
+
+  it("offers again until the roster of the peer has it, and then connects once", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    passOn(b, a);
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    const first = (await a.host.signals.next()).message;
+    b.method.received({ ...a.target, address: undefined }, first);
+    const second = (await a.host.signals.next()).message;
+    expect(second).toEqual(first);
+    for (let i = 0; i < 3; i++) b.method.received(a.target, second);
+    const path = await dialling;
+    const { path: there } = await b.host.acceptedPaths.next();
+    for (const { stream } of [path, there]) destroyLater(stream);
+    path.stream.end("once");
+    expect(await text(there.stream)).toBe("once");
+    expect(b.host.acceptedPaths.size).toBe(0);
+  });
+
+  it.each(["before", "while the peer is silent", "while it punches"])("is aborted %s", async (phase) => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const attempt = new FakeAttempt(b.target);
+    if (phase === "before") attempt.abort.abort();
+    const dialling = a.method.dial(attempt);
+    if (phase === "while it punches") {
+      const offer = misled(1, dead)((await a.host.signals.next()).message) as PeerSignal;
+      b.method.received(a.target, offer);
+      const answer = misled(1, dead)((await b.host.signals.next()).message) as PeerSignal;
+      a.method.received(b.target, answer);
+      await expect.poll(() => attempt.candidates.length).toBe(1);
+    }
+    if (phase === "while the peer is silent") await a.host.signals.next();
+    attempt.abort.abort();
+    await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+    const { message } = await a.host.signals.next();
+    expect(message).toMatchObject({ type: "fail" });
+    b.method.received(a.target, message);
+    expect(b.host.acceptedPaths.size).toBe(0);
+  });
+
+  it("gives up at once where the peer cannot be signalled, or says that it gives up", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const first = a.method.dial(new FakeAttempt(b.target));
+    await a.host.signals.next();
+    a.method.undeliverable(IDENTITY_B);
+    await expect(first).rejects.toMatchObject({
+      code: "LEKT_CONNECT",
+      message: expect.stringMatching(/pass the offer on/),
+    });
+    const attempt = new FakeAttempt(b.target);
+    const second = a.method.dial(attempt);
+    await expect.poll(() => a.host.signals.size).toBeGreaterThan(1);
+    const fail = { v: 1, type: "fail", attempt: attempt.id, method: "udp", reason: "no\u001b[31m" } as const;
+    // Nobody else can end it.
+    a.method.received({ ...b.target, identity: "cc".repeat(32) }, { ...fail, reason: "somebody else" });
+    a.method.received(b.target, fail);
+    await expect(second).rejects.toThrow("the peer gave up: no?[31m");
+  });
+
+  it("holds so many attempts at once, of one peer and of all, and refuses one more", async () => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    dialling.catch(() => {});
+    const offer = misled(1, dead)((await a.host.signals.next()).message) as PeerSignal;
+    a.method.undeliverable(IDENTITY_B);
+    let attempts = 0;
+    const offers = async (peer: number, count: number) => {
+      const target = { ...a.target, identity: peer.toString(16).padStart(64, "0") };
+      for (let i = 0; i < count; i++) {
+        b.method.received(target, { ...offer, attempt: (attempts++).toString(16).padStart(16, "0") });
+      }
+      const types: string[] = [];
+      while (types.length < count) types.push((await b.host.signals.next()).message.type);
+      return types.filter((type) => type === "fail").length;
+    };
+    expect(await offers(1, MAX_ACCEPTING_OF_A_PEER + 1)).toBe(1);
+    let peers = 1;
+    while (++peers * MAX_ACCEPTING_OF_A_PEER <= MAX_ACCEPTING)
+      expect(await offers(peers, MAX_ACCEPTING_OF_A_PEER)).toBe(0);
+    expect(await offers(peers, 1)).toBe(1);
+  });
+
+  it("sends no more than five packets to a strange address in an attempt, however often it is offered", async () => {
+    const sent = vi.spyOn(UdpSocket.prototype, "send").mockImplementation(() => {});
+    closing.push(() => sent.mockRestore());
+    const stranger = "203.0.113.66";
+    const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6" });
+    const from = { identity: IDENTITY_A, address: "203.0.113.5", payload: undefined };
+    const offer = (number: number): PeerSignal => ({
+      v: 1,
+      type: "offer",
+      attempt: "00112233aabbccdd",
+      method: "udp",
+      round: 0,
+      secret: number.toString(16).padStart(32, "0"),
+      stream: 1 + number,
+      nat: "independent",
+      candidates: [{ kind: "reflexive", address: stranger, port: 1_024 + number }],
+    });
+    b.method.received(from, offer(0));
+    await b.host.signals.next();
+    for (let i = 1; i < 20; i++) b.method.received(from, offer(i));
+    // An attempt of another number is answered when those before have been looked at.
+    b.method.received(from, { ...offer(0), attempt: "ff".repeat(8), candidates: [] });
+    expect((await b.host.signals.next()).message).toMatchObject({ attempt: "ff".repeat(8) });
+    const packets = sent.mock.calls.filter(([to]) => to.address === stranger);
+    expect(packets.length).toBeGreaterThan(0);
+    expect(packets.length).toBeLessThanOrEqual(MAX_PACKETS_TO_OTHER_ADDRESS);
+    expect(new Set(packets.map(([to]) => to.port)).size).toBe(1);
+  });
+
+  it("leaves streams alone when it is closed, and dials no more", async () => {
+    const [a, b] = await pair();
+    const { here, there } = await connected(a, b);
+    await Promise.all([a.method.close(), b.method.close()]);
+    here.stream.end("still here");
+    expect(await text(there.stream)).toBe("still here");
+    await expect(a.method.dial(new FakeAttempt(b.target))).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+  });
+
+  it("names what stands in the way of a peer", async () => {
+    const { method, target } = await side(IDENTITY_A);
+    expect(method.obstacle(target)).toBeUndefined();
+    expect(method.obstacle({ ...target, payload: undefined })).toMatch(/does not offer/);
+    expect(method.obstacle({ ...target, payload: Uint8Array.of(2, 0, 0) })).toMatch(/malformed/);
+  });
+});
+
+describe("a report", () => {
+  const OFF = { state: "off" };
+  async function responders(
+    number: number,
+    seen?: (from: Endpoint, number: number) => Endpoint,
+  ): Promise<string[]> {
+    const opened = Array.from({ length: number }, (_, i) =>
+      StunResponder.open(seen && ((from) => seen(from, i))),
+    );
+    const open = await Promise.all(opened);
+    for (const responder of open) closing.push(() => responder.close());
+    return open.map(({ text }) => text);
+  }
+  async function report(stun: readonly string[], facts: Partial<NetworkFacts> = {}) {
+    const { method } = await side(IDENTITY_A, { publicAddress: "203.0.113.7", stun, ...facts });
+    return method.report();
+  }
+
+  it("tells of a socket that is seen as it is", async () => {
+    expect(await report(await responders(2), { publicAddress: "127.0.0.1" })).toEqual({
+      method: "udp",
+      reach: "agreed",
+      nat: "none",
+      seenAt: [{ address: "127.0.0.1", port: expect.any(Number) }],
+      portMapping: OFF,
+    });
+  });
+
+  it("tells the kinds of translators", async () => {
+    const address = "203.0.113.7";
+    const same = await report(await responders(2, () => ({ address, port: 5_000 })));
+    expect(same).toMatchObject({ reach: "agreed", nat: "independent", seenAt: [{ address, port: 5_000 }] });
+    const many = await report(await responders(2, (_, number) => ({ address, port: 5_000 + number })));
+    expect(many).toMatchObject({ reach: "agreed", nat: "symmetric" });
+    expect(many.seenAt).toHaveLength(2);
+  });
+
+  it("says what is missing to tell", async () => {
+    expect(await report([])).toMatchObject({
+      reach: "local",
+      nat: "unknown",
+      reason: "the server names no STUN responder",
+    });
+    const one = await responders(1, () => ({ address: "203.0.113.7", port: 5_000 }));
+    expect(await report(one)).toMatchObject({
+      reach: "agreed",
+      nat: "unknown",
+      reason: "too few of the server's STUN responders answer",
+    });
+    expect(await report([`127.0.0.1:${await deadSocket()}`])).toMatchObject({
+      reach: "local",
+      nat: "blocked",
+      reason: "no STUN responder of the server answers",
+    });
+  });
+
+  it("is given where the room is left", async () => {
+    const { method } = await side(IDENTITY_A);
+    await method.close();
+    expect(await method.report()).toMatchObject({ reach: "none" });
+  });
+});
