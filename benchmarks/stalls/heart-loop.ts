@@ -19,8 +19,9 @@ export class HeartLoop {
   readonly #heart: Rendezvous;
   readonly #wheelTimer: NodeJS.Timeout;
   #nowMs = performance.now();
-  /** What happened to connections, and how much of that was handed over. */
-  #events: (() => void)[] = [];
+  /** To whom something happened, what came from it (nothing: it left), and how much of that was handed over. */
+  #clients: HeartClient[] = [];
+  #pieces: (Uint8Array | undefined)[] = [];
   #handedOver = 0;
   #tickTimer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #tickTimerMs = Number.POSITIVE_INFINITY;
@@ -53,8 +54,10 @@ export class HeartLoop {
     this.#skewSeconds += seconds;
   }
 
-  happens(event: (heart: Rendezvous) => void): void {
-    if (this.#events.push(() => event(this.#heart)) === 1) setImmediate(() => this.#handOver());
+  /** @param bytes that come from it; undefined: it leaves. */
+  happens(client: HeartClient, bytes: Uint8Array | undefined): void {
+    this.#pieces.push(bytes);
+    if (this.#clients.push(client) === 1) setImmediate(() => this.#handOver());
   }
 
   /** When all that happened has been handed over, and the heart has nothing to do any more. */
@@ -70,14 +73,19 @@ export class HeartLoop {
   }
 
   #handOver(): void {
-    const events = this.#events;
-    const end = Math.min(this.#handedOver + EVENTS_PER_TURN, events.length);
-    while (this.#handedOver < end) this.#act(events[this.#handedOver++] as () => void);
-    if (this.#handedOver < events.length) {
+    const clients = this.#clients;
+    const end = Math.min(this.#handedOver + EVENTS_PER_TURN, clients.length);
+    for (; this.#handedOver < end; this.#handedOver++) {
+      const client = clients[this.#handedOver] as HeartClient;
+      const bytes = this.#pieces[this.#handedOver];
+      this.#act(() => client.tell(this.#heart, bytes));
+    }
+    if (this.#handedOver < clients.length) {
       setImmediate(() => this.#handOver());
       return;
     }
-    this.#events = [];
+    this.#clients = [];
+    this.#pieces = [];
     this.#handedOver = 0;
     this.#tellWhereIdle();
   }
@@ -96,7 +104,7 @@ export class HeartLoop {
   }
 
   #isIdle(): boolean {
-    return this.#events.length === 0 && this.#heart.nextTickMs === Number.POSITIVE_INFINITY;
+    return this.#clients.length === 0 && this.#heart.nextTickMs === Number.POSITIVE_INFINITY;
   }
 
   #schedule(): void {
@@ -124,6 +132,7 @@ export class HeartClient implements Link {
   readonly #loop: HeartLoop;
   readonly #number: number;
   readonly #holds: boolean;
+  readonly #update: Uint8Array;
   #visitor: Visitor | undefined;
 
   constructor(loop: HeartLoop, number: number, habits: Habits) {
@@ -131,25 +140,28 @@ export class HeartClient implements Link {
     this.#loop = loop;
     this.#number = number;
     this.#holds = habits.holds ?? false;
-    loop.happens((heart) => {
-      this.#visitor = heart.connected(this);
-    });
-    this.#send(introduction(number, habits));
+    this.#update = update(number);
+    loop.happens(this, introduction(number, habits));
   }
 
   beat(): void {
-    this.#send(HEARTBEAT);
+    this.#loop.happens(this, HEARTBEAT);
   }
 
   update(): void {
-    this.#send(update(this.#number));
+    this.#loop.happens(this, this.#update);
   }
 
   leave(): void {
-    this.#loop.happens((heart) => {
-      if (this.#visitor) heart.disconnected(this.#visitor);
-      this.#visitor = undefined;
-    });
+    this.#loop.happens(this, undefined);
+  }
+
+  /** The next that happens to it is told to the heart. */
+  tell(heart: Rendezvous, bytes: Uint8Array | undefined): void {
+    this.#visitor ??= heart.connected(this);
+    if (!this.#visitor) throw new Error(`client ${this.#number} was turned away`);
+    if (bytes) heart.receive(this.#visitor, bytes, 0);
+    else heart.disconnected(this.#visitor);
   }
 
   write(parts: readonly Uint8Array[]): boolean {
@@ -167,11 +179,5 @@ export class HeartClient implements Link {
 
   destroy(): void {
     throw new Error(`client ${this.#number} was dropped`);
-  }
-
-  #send(bytes: Uint8Array): void {
-    this.#loop.happens((heart) => {
-      if (this.#visitor) heart.receive(this.#visitor, bytes, 0);
-    });
   }
 }
