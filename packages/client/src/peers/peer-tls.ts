@@ -1,10 +1,9 @@
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
 import { LektError } from "@lekt/protocol";
 import { fingerprintOf, type LektIdentity } from "./identity.ts";
+import { PathCarrier } from "./path-carrier.ts";
 import { pathError } from "./path-guard.ts";
-import { SocketCarrier } from "./socket-carrier.ts";
 
 const PROTOCOL = "lekt-peer/1";
 const TLS_VERSION = "TLSv1.3";
@@ -20,7 +19,7 @@ export function startTls(raw: Duplex, begins: "client" | "server", own: LektIden
   };
   // Certificates are checked against the identity, and not by who signed them or for how long.
   const options = { ...settings, ALPNProtocols: [PROTOCOL], rejectUnauthorized: false };
-  const carrier = raw instanceof Socket ? new SocketCarrier(raw) : raw;
+  const carrier = new PathCarrier(raw);
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => reject(pathError(error));
     const begun = (tls: TLSSocket) => failWhereCutOff(tls, carrier).on("error", failed);

@@ -92,6 +92,20 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
     pair[0].end();
     expect(await broken).toMatchObject({ code: "LEKT_PATH", message: expect.stringContaining("cut off") });
   });
+
+  test("what came before the path closed can still be read, however late", async () => {
+    const pair = await rawPair();
+    const closed = new Promise((resolve) => pair[0].once("close", resolve));
+    const [here, there] = await securedPair(pair);
+    here.end();
+    there.resume().end(Buffer.alloc(8_000, 1));
+    here.read(0);
+    await closed;
+    const parts: Buffer[] = [];
+    here.on("data", (bytes: Buffer) => parts.push(bytes));
+    await new Promise((resolve, reject) => here.once("end", resolve).once("error", reject));
+    expect(Buffer.concat(parts)).toHaveLength(8_000);
+  });
 });
 
 describe("the accepting side may refuse", () => {

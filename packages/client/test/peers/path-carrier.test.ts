@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { SocketCarrier } from "../../src/peers/socket-carrier.ts";
+import { PathCarrier } from "../../src/peers/path-carrier.ts";
 
 async function socketPair(): Promise<[Socket, Socket]> {
   const server = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
@@ -20,7 +20,7 @@ async function socketPair(): Promise<[Socket, Socket]> {
 
 test("what came before the socket closed can still be read", async () => {
   const [here, there] = await socketPair();
-  const carrier = new SocketCarrier(here);
+  const carrier = new PathCarrier(here);
   const closed = once(here, "close");
   carrier.end();
   there.resume().end("the last words");
@@ -34,7 +34,7 @@ test("what came before the socket closed can still be read", async () => {
 
 test("a socket that is cut off breaks it", async () => {
   const [here, there] = await socketPair();
-  const carrier = new SocketCarrier(here);
+  const carrier = new PathCarrier(here);
   carrier.on("error", () => {});
   carrier.read(0);
   there.resetAndDestroy();
