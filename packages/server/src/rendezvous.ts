@@ -20,6 +20,7 @@ import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from 
 import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
 import { SignalRouter } from "./signal-router.ts";
 import { Slab } from "./slab.ts";
+import { Ticks } from "./ticks.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
 /** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
@@ -28,15 +29,8 @@ const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 2;
 /** The same for those who may be about to ask for a circuit at a full server. */
 const SEEK_CIRCUITS_AT_ONCE = DESCRIPTOR_RESERVE / 4;
 
-/**
- * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits
- * for the next turn.
- */
-const CHANGES_PER_TURN = 1_024;
-const ANSWERS_PER_TURN = 256;
+/** So many are done in one turn of the event loop, which then looks after its sockets. More wait for the next turn. */
 const ERRANDS_PER_TURN = 128;
-/** A small network does not wait until a large one is through. */
-const ANSWERS_IN_A_ROW = 32;
 
 interface Refusal {
   readonly word: RejectWord;
@@ -56,18 +50,14 @@ export class Rendezvous {
   readonly #wheel: DeadlineWheel<Visitor>;
   readonly #rate: ConnectionRate;
   readonly #replies: ReplyWriter;
+  readonly #ticks: Ticks;
   readonly #signals: SignalRouter;
   readonly #historyBudget: HistoryBudget;
   readonly #visitors = new Set<Visitor>();
   readonly #networks = new Map<string, Network>();
-  /** Networks with changes that are not encoded yet. */
-  readonly #changed = new Set<Network>();
-  /** Networks that ticked, and where somebody is still due an answer. */
-  readonly #answering = new Set<Network>();
   /** Those who are to be told that the server stops, and those whose deadline has come. */
   readonly #errands = new Set<Visitor>();
   #nextNetworkId = 1;
-  #nextTickMs = Number.POSITIVE_INFINITY;
   #clients = 0;
   /** Connections that have got a Reject and are about to end. */
   #refused = 0;
@@ -87,6 +77,7 @@ export class Rendezvous {
       fellBehind: (visitor) =>
         this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
     });
+    this.#ticks = new Ticks(this.#replies, surroundings);
     this.#signals = new SignalRouter(this.#replies, surroundings.nowMs, surroundings.grantCircuit);
   }
 
@@ -106,8 +97,8 @@ export class Rendezvous {
 
   /** When `tick` is due: at once where it left something for the next turn, infinitely late where nothing changed. */
   get nextTickMs(): number {
-    const hasLeftOver = this.#answering.size + this.#errands.size > 0 || this.#replies.hasPaused;
-    return hasLeftOver ? Number.NEGATIVE_INFINITY : this.#nextTickMs;
+    const hasLeftOver = this.#errands.size > 0 || this.#replies.hasPaused;
+    return hasLeftOver ? Number.NEGATIVE_INFINITY : this.#ticks.nextMs;
   }
 
   /** A connection came. @returns undefined where it was turned away without a word. */
@@ -174,51 +165,9 @@ export class Rendezvous {
    * much for one turn of the event loop is left for the next call, which is due at once.
    */
   tick(): void {
-    const nowMs = this.#surroundings.nowMs();
     this.#runErrands();
     this.#replies.resume();
-    this.#encodeChanges(nowMs);
-    this.#answer();
-    this.#nextTickMs = Number.POSITIVE_INFINITY;
-    for (const network of this.#changed) {
-      const dueMs = network.roster.nextTickMs;
-      if (dueMs === Number.POSITIVE_INFINITY) this.#changed.delete(network);
-      else this.#nextTickMs = Math.min(this.#nextTickMs, dueMs);
-    }
-  }
-
-  #encodeChanges(nowMs: number): void {
-    let left = CHANGES_PER_TURN;
-    for (const network of this.#changed) {
-      const { roster } = network;
-      if (network.due.size > 0 || roster.nextTickMs > nowMs) continue;
-      left -= roster.tick(nowMs, this.#surroundings.unixSeconds(), left);
-      // One answer for all of it, and not one for each part.
-      if (!roster.isHalfway) {
-        network.takeWaiting();
-        if (network.due.size > 0) this.#answering.add(network);
-      }
-      if (left <= 0) return;
-    }
-  }
-
-  /** Answers those who are due, so many in a turn, a few of each network after the other. */
-  #answer(): void {
-    let left = ANSWERS_PER_TURN;
-    for (const network of this.#answering) {
-      if (left === 0) return;
-      let ofThisNetwork = Math.min(left, ANSWERS_IN_A_ROW);
-      for (const visitor of network.due) {
-        if (ofThisNetwork === 0) break;
-        ofThisNetwork--;
-        left--;
-        network.due.delete(visitor);
-        this.#replies.serve(visitor, true);
-      }
-      // Behind the others, of whom some may not have had their turn yet; this loop comes back to it.
-      this.#answering.delete(network);
-      if (network.due.size > 0) this.#answering.add(network);
-    }
+    this.#ticks.run();
   }
 
   /** Every `WHEEL_STEP_MS`: keeps the deadlines. */
@@ -420,7 +369,7 @@ export class Rendezvous {
     if (!introduction.watch) {
       visitor.member = new RosterMember(introduction.ip, introduction.object, visitor.sessionId);
       network.roster.add(visitor.member);
-      this.#markChanged(network);
+      this.#ticks.changed(network);
     }
     if (this.#log.tellsOfClients) {
       const { name, watch } = introduction;
@@ -459,7 +408,7 @@ export class Rendezvous {
     network?.listen(visitor);
     if (!network || !member) return;
     network.roster.change(member, object, this.#surroundings.nowMs());
-    this.#markChanged(network);
+    this.#ticks.changed(network);
   }
 
   #leave(visitor: Visitor): void {
@@ -483,17 +432,11 @@ export class Rendezvous {
     if (network.size === 0) {
       network.roster.close();
       this.#networks.delete(network.name);
-      this.#changed.delete(network);
-      this.#answering.delete(network);
+      this.#ticks.forget(network);
     } else if (member) {
       network.roster.remove(member, nowMs);
-      this.#markChanged(network);
+      this.#ticks.changed(network);
     }
-  }
-
-  #markChanged(network: Network): void {
-    this.#changed.add(network);
-    this.#nextTickMs = Math.min(this.#nextTickMs, network.roster.nextTickMs);
   }
 }
 
