@@ -17,6 +17,18 @@ const [FIRST, SECOND] = SERVER_ADDRESSES;
 const UPNP: Endpoint = { address: "239.255.255.250", port: 1900 };
 const NAT_PMP: Endpoint = { address: "192.168.1.1", port: 5351 };
 
+/** Which port a router takes outside. */
+const MAPPINGS = [
+  { site: "N", ports: "kept" },
+  { site: "F", ports: "kept" },
+  { site: "A", ports: "kept" },
+  { site: "P", ports: "kept" },
+  { site: "S", ports: "random" },
+  { site: "U", ports: "kept" },
+  { site: "G", ports: "kept" },
+  { site: "twice", ports: "kept" },
+];
+
 describe.skipIf(lacksLab)("in the laboratory", () => {
   let lab: NatLab;
   let server: Prober;
@@ -46,26 +58,25 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
     return started;
   }
 
-  test.each([
-    { site: "N", ports: "kept" },
-    { site: "F", ports: "kept" },
-    { site: "A", ports: "kept" },
-    { site: "P", ports: "kept" },
-    { site: "S", ports: "random" },
-    { site: "G", ports: "kept" },
-    { site: "twice", ports: "kept" },
-  ])("the UDP ports of $site are $ports for all destinations", async ({ site, ports }) => {
-    const probe = await (await prober(site)).udp();
-    const sources: Endpoint[] = [];
-    for (const destination of [await server.udp(FIRST), await server.udp(FIRST), await server.udp(SECOND)]) {
-      await probe.send(destination.local, "hello");
-      sources.push((await destination.hear()).from);
-    }
-    expect(new Set(sources.map(({ address }) => address)).size).toBe(1);
-    expect(sources[0]?.address).toMatch(/^203\.0\.113\./);
-    const kept = sources.every(({ port }) => port === probe.local.port);
-    expect(kept ? "kept" : "random").toBe(ports);
-  });
+  test.each(MAPPINGS.filter(({ site }) => site !== "U"))(
+    "the UDP ports of $site are $ports for all destinations",
+    async ({ site, ports }) => {
+      const probe = await (await prober(site)).udp();
+      const sources: Endpoint[] = [];
+      for (const destination of [
+        await server.udp(FIRST),
+        await server.udp(FIRST),
+        await server.udp(SECOND),
+      ]) {
+        await probe.send(destination.local, "hello");
+        sources.push((await destination.hear()).from);
+      }
+      expect(new Set(sources.map(({ address }) => address)).size).toBe(1);
+      expect(sources[0]?.address).toMatch(/^203\.0\.113\./);
+      const kept = sources.every(({ port }) => port === probe.local.port);
+      expect(kept ? "kept" : "random").toBe(ports);
+    },
+  );
 
   test.each([
     { site: "N", strangers: ["other port", "other address"] },
@@ -92,15 +103,7 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
     return probe.heardBefore("answer");
   }
 
-  test.each([
-    { site: "N", ports: "kept" },
-    { site: "F", ports: "kept" },
-    { site: "A", ports: "kept" },
-    { site: "P", ports: "kept" },
-    { site: "S", ports: "random" },
-    { site: "U", ports: "kept" },
-    { site: "G", ports: "kept" },
-  ])("the TCP ports of $site are $ports for all destinations", async ({ site, ports }) => {
+  test.each(MAPPINGS)("the TCP ports of $site are $ports for all destinations", async ({ site, ports }) => {
     const host = await prober(site);
     const first = await host.connect(await server.listen(FIRST));
     const second = await host.connect(await server.listen(SECOND), first.localPort);
