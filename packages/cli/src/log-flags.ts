@@ -1,11 +1,10 @@
 import { type Command, Option } from "commander";
 import type { Logger } from "pino";
 import { colorsFor } from "./output.ts";
+import type { LogFormat, LogLevel } from "./server-log.ts";
 
-const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-const LOG_FORMATS = ["pretty", "json"] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
+const LOG_LEVELS: readonly LogLevel[] = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+const LOG_FORMATS: readonly LogFormat[] = ["pretty", "json"];
 
 export interface LogFlags {
   readonly logLevel: LogLevel;

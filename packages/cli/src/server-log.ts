@@ -1,6 +1,8 @@
-import { type DestinationStream, destination, type Logger, pino } from "pino";
+import { type DestinationStream, destination, type LevelWithSilent, type Logger, pino } from "pino";
 import pretty from "pino-pretty";
-import type { LogFormat, LogLevel } from "./log-flags.ts";
+
+export type LogLevel = LevelWithSilent;
+export type LogFormat = "pretty" | "json";
 
 const STDERR = 2;
 

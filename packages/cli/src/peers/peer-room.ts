@@ -23,7 +23,7 @@ import { findPeer } from "./find-peer.ts";
 import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
 import { PeerGate } from "./peer-gate.ts";
-import { answerPings } from "./ping-label.ts";
+import { PING_LABEL, pingAnswerer } from "./ping-label.ts";
 
 const METHODS: Readonly<Record<MethodName, () => ConnectionMethod<Duplex>>> = { tcp, udp, relay };
 
@@ -91,7 +91,7 @@ export class PeerRoom implements AsyncDisposable {
       timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
       forgetSignals,
     });
-    answerPings(joined);
+    joined.onConnection(PING_LABEL, pingAnswerer());
     joined.#noteTwin();
     return joined;
   }

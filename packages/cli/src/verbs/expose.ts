@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
+import { atMost } from "../peers/connection-limit.ts";
 import { couple } from "../peers/coupling.ts";
 import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
@@ -41,16 +42,15 @@ async function expose(service: string, url: string, flags: PeerFlags): Promise<v
   const target = targetOf(service);
   await using joined = await PeerRoom.join(url, flags, process.env);
   joined.gate.throwIfShut();
-  let open = 0;
-  joined.onConnection(FORWARD_LABEL, (stream, peer) => {
-    if (open >= MAX_FORWARDED) {
-      joined.note(`${peerText(stream, peer)}: refused, as ${MAX_FORWARDED} connections are open.`);
-      stream.destroy();
-      return;
-    }
-    open++;
-    void serve(joined, stream, target, peerText(stream, peer), flags.json === true).finally(() => open--);
-  });
+  joined.onConnection(
+    FORWARD_LABEL,
+    atMost(
+      MAX_FORWARDED,
+      (stream, peer) => void serve(joined, stream, target, peerText(stream, peer), flags.json === true),
+      (stream, peer) =>
+        joined.note(`${peerText(stream, peer)}: refused, as ${MAX_FORWARDED} connections are open.`),
+    ),
+  );
   await write(flags.json ? jsonLine({ event: "exposed", service }) : `${service} is exposed.\n`);
   if (!joined.stopped.aborted) await once(joined.stopped, "abort");
 }
