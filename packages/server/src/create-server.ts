@@ -103,7 +103,6 @@ class TcpServer implements LektServer {
       unixSeconds: () => this.#unixSeconds,
       random: (bytes: number) => randomness.take(bytes),
       services: this.#services,
-      grantCircuit: (client: Link) => this.#services.grantCircuit(client),
       act: (deed: () => void) => {
         this.#readClock();
         deed();

@@ -3,5 +3,5 @@ export type { AuthorizeRequest, AuthorizeVerdict, ServerOptions } from "./option
 export { CircuitIssuer } from "./relay/circuit-issuer.ts";
 export { createRelay, type LektRelay, type RelayOptions } from "./relay/create-relay.ts";
 export { Rendezvous } from "./rendezvous.ts";
-export type { Surroundings } from "./reply-writer.ts";
+export type { Surroundings } from "./surroundings.ts";
 export type { Link, Visitor } from "./visitor.ts";

@@ -17,9 +17,10 @@ import { DeadlineWheel } from "./deadline-wheel.ts";
 import type { EventLog } from "./event-log.ts";
 import { Network } from "./network.ts";
 import { type AuthorizeVerdict, DESCRIPTOR_RESERVE, type ResolvedOptions } from "./options.ts";
-import { ReplyWriter, type Surroundings } from "./reply-writer.ts";
+import { ReplyWriter } from "./reply-writer.ts";
 import { SignalRouter } from "./signal-router.ts";
 import { Slab } from "./slab.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { Ticks } from "./ticks.ts";
 import { type Link, Visitor } from "./visitor.ts";
 
@@ -78,7 +79,7 @@ export class Rendezvous {
         this.#refuse(visitor, "timeout", "the client fell too far behind the changes of its network"),
     });
     this.#ticks = new Ticks(this.#replies, surroundings);
-    this.#signals = new SignalRouter(this.#replies, surroundings.nowMs, surroundings.grantCircuit);
+    this.#signals = new SignalRouter(this.#replies, surroundings.nowMs, surroundings.services);
   }
 
   /** Connections of every kind, those that are being refused included. */

@@ -1,26 +1,9 @@
 import { type Edition, encodeServerInfo, encodeWord, METHOD, resumeWord, toHex } from "@lekt/protocol";
 import type { Network } from "./network.ts";
 import { EndOfReply, LongReply, type LongReplyPlan, SLICE_BYTES } from "./reply.ts";
-import type { Services } from "./services.ts";
 import { SignalQueue } from "./signal-queue.ts";
-import type { GrantCircuit } from "./signal-router.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { MAX_CARRY_BYTES, SLOW_READER_BYTES, type Visitor } from "./visitor.ts";
-
-/** What the heart of the server needs of the world. */
-export interface Surroundings {
-  /** Monotonic, in milliseconds. */
-  readonly nowMs: () => number;
-  /** The wall clock, in whole seconds. */
-  readonly unixSeconds: () => number;
-  /** Random bytes, for sessions and histories. */
-  readonly random: (bytes: number) => Uint8Array;
-  /** Default: none. */
-  readonly services?: Services;
-  /** Runs what the heart does by itself, when `authorize` has decided; `nextTickMs` may move. Default: just runs it. */
-  readonly act?: (deed: () => void) => void;
-  /** Default: there are no circuits. */
-  readonly grantCircuit?: GrantCircuit;
-}
 
 /** What the writer needs of who drives it. */
 export interface ReplyWriterEvents {

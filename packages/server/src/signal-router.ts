@@ -1,19 +1,7 @@
 import { decodeUtf8, encodeSignal, encodeUtf8, equalBytes, SERVER_IDENTITY } from "@lekt/protocol";
 import type { ReplyWriter } from "./reply-writer.ts";
-import type { Link, Visitor } from "./visitor.ts";
-
-/** A circuit, in the words in which its client is told of it (spec 8.1.7). */
-export interface CircuitGrant {
-  /** The token, 64 hex digits. */
-  readonly circuit: string;
-  /** "host:port" */
-  readonly relay: string;
-  /** Unix seconds. */
-  readonly expires: number;
-}
-
-/** A circuit for this client; undefined where there is none to give. */
-export type GrantCircuit = (client: Link) => CircuitGrant | undefined;
+import type { Services } from "./services.ts";
+import type { Visitor } from "./visitor.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -21,12 +9,12 @@ const NOTHING = new Uint8Array(0);
 export class SignalRouter {
   readonly #replies: ReplyWriter;
   readonly #nowMs: () => number;
-  readonly #grantCircuit: GrantCircuit;
+  readonly #services: Services | undefined;
 
-  constructor(replies: ReplyWriter, nowMs: () => number, grantCircuit: GrantCircuit = () => undefined) {
+  constructor(replies: ReplyWriter, nowMs: () => number, services: Services | undefined) {
     this.#replies = replies;
     this.#nowMs = nowMs;
-    this.#grantCircuit = grantCircuit;
+    this.#services = services;
   }
 
   /** Who is over its rate or reaches nobody gets the signal back, empty (spec 8.1.4). */
@@ -54,7 +42,7 @@ export class SignalRouter {
   }
 
   #answer(sender: Visitor, payload: Uint8Array): number {
-    const circuit = wantOf(payload) === "circuit" ? this.#grantCircuit(sender.link) : undefined;
+    const circuit = wantOf(payload) === "circuit" ? this.#services?.grantCircuit(sender.link) : undefined;
     if (!circuit) return 0;
     this.#replies.signal(sender, encodeSignal(SERVER_IDENTITY, encodeUtf8(JSON.stringify(circuit))));
     return 1;

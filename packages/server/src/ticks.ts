@@ -1,5 +1,6 @@
 import type { Network } from "./network.ts";
-import type { ReplyWriter, Surroundings } from "./reply-writer.ts";
+import type { ReplyWriter } from "./reply-writer.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /**
  * So much is done in one turn of the event loop, which then looks after its sockets: some 5 ms. More waits

@@ -1,6 +1,6 @@
 import { encodeResponse, encodeSignal, encodeUtf8, METHOD, SERVER_IDENTITY, toHex } from "@lekt/protocol";
 import { describe, expect, test } from "vitest";
-import type { CircuitGrant } from "../src/signal-router.ts";
+import type { CircuitGrant, Services } from "../src/services.ts";
 import type { Person } from "./person.ts";
 import type { VirtualClient } from "./virtual-client.ts";
 import { VirtualServer } from "./virtual-server.ts";
@@ -28,6 +28,16 @@ function textsOf({ signals }: VirtualClient): string[] {
 function pair(rest: Person = {}): { server: VirtualServer; ada: VirtualClient; bob: VirtualClient } {
   const server = new VirtualServer();
   return { server, ada: server.join(takesSignals(ADA)), bob: server.join(takesSignals(BOB, rest)) };
+}
+
+/** Services that have circuits to give, and nothing else. */
+function granting(grantCircuit: Services["grantCircuit"]): Services {
+  return {
+    grantCircuit,
+    relaysHere: false,
+    addressesFor: () => ({ relay: null, stun: [] }),
+    relay: () => false,
+  };
 }
 
 describe("a signal (spec 8.1)", () => {
@@ -105,9 +115,7 @@ describe("the identity of the server (spec 8.1.6)", () => {
   test("answers who wants a circuit, and knows whose link that is", () => {
     const server = new VirtualServer(
       {},
-      {
-        grantCircuit: ({ address }) => (address === "10.0.0.9" ? circuit : undefined),
-      },
+      { services: granting(({ address }) => (address === "10.0.0.9" ? circuit : undefined)) },
     );
     const ada = server.join(takesSignals(ADA), "10.0.0.9");
     const bob = server.join(takesSignals(BOB), "10.0.0.8");
@@ -127,7 +135,7 @@ describe("the identity of the server (spec 8.1.6)", () => {
     "[".repeat(16_384),
     "\xff",
   ])("gives back what it does not know: %#", (text) => {
-    const server = new VirtualServer({}, { grantCircuit: () => circuit });
+    const server = new VirtualServer({}, { services: granting(() => circuit) });
     const ada = server.join(takesSignals(ADA));
     ada.signal(SERVER_IDENTITY, Buffer.from(text, "latin1"));
     expect(textsOf(ada)).toEqual(["00: "]);

@@ -4,7 +4,7 @@ import { WHEEL_STEP_MS } from "../src/deadline-wheel.ts";
 import { EventLog } from "../src/event-log.ts";
 import { resolveOptions, type ServerOptions } from "../src/options.ts";
 import { Rendezvous } from "../src/rendezvous.ts";
-import type { Surroundings } from "../src/reply-writer.ts";
+import type { Surroundings } from "../src/surroundings.ts";
 import { FakeLink } from "./fake-link.ts";
 import type { Person } from "./person.ts";
 import { VirtualClient } from "./virtual-client.ts";

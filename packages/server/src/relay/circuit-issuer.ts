@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { toHex } from "@lekt/protocol";
-import type { CircuitGrant } from "../signal-router.ts";
+import type { CircuitGrant } from "../services.ts";
 import { CIRCUIT_RANDOM_BYTES, mintCircuitToken } from "./circuit-token.ts";
 
 /** So long both peers have to get to the relay, whose clock may be another one. */
