@@ -185,7 +185,7 @@ class ParticipantMaker {
     if (random.oneIn(8)) offers.set(METHOD.relay, EMPTY);
     if (random.oneIn(12)) offers.set(METHOD.token, this.#bytes(20));
     if (random.oneIn(6)) offers.set(random.pick([7, 16, 33, 64]), this.#bytes(20));
-    if (random.oneIn(20)) offers.set(random.pick([5, 24, 30, 70, 200]), this.#bytes(5));
+    if (random.oneIn(20)) offers.set(random.pick([5, 6, 30, 70, 200]), this.#bytes(5));
     if (this.#bulkBytes > 0) {
       offers.delete(METHOD.data);
       offers.set(40, this.#bytes(this.#bulkBytes));
