@@ -71,5 +71,11 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "9.9.2": BETWEEN_PEERS,
   "9.9.3": BETWEEN_PEERS,
   "9.9.4": BETWEEN_PEERS,
+  "9.10.1": BETWEEN_PEERS,
+  "9.10.2": BETWEEN_PEERS,
+  "9.10.3": BETWEEN_PEERS,
+  "9.10.4": BETWEEN_PEERS,
+  "9.10.5": BETWEEN_PEERS,
+  "9.10.6": BETWEEN_PEERS,
   "methods 0": "0 is no method",
 };
