@@ -3,7 +3,7 @@ import { END_FRAME, FrameDecoder, frameHead, LektError, MAX_FRAME_BYTES, PULSE_F
 import { pathError } from "./path-guard.ts";
 
 /** Whoever sent nothing for so long sends a pulse (spec 9.10.3). */
-export const PULSE_INTERVAL_MS = 2_000;
+const PULSE_INTERVAL_MS = 2_000;
 /** So many intervals without a byte: the path is dead (spec 9.10.4). */
 export const SILENT_INTERVALS = 5;
 /** How long TLS may take to end, once both directions have. */
