@@ -4,7 +4,7 @@ import { pathError } from "./path-guard.ts";
 
 /** Whoever sent nothing for so long sends a pulse (spec 9.10.3). */
 const PULSE_INTERVAL_MS = 2_000;
-/** So many intervals without a byte: the path is dead (spec 9.10.4). */
+/** So many intervals without a byte: the path is dead (spec 9.10.6). */
 export const SILENT_INTERVALS = 5;
 /** How long TLS may take to end, once both directions have. */
 const LINGER_MS = 5_000;
