@@ -10,18 +10,19 @@ export type Letter =
   | "R";
 
 /** As in `router-rules.ts`; N: public. */
-export const KINDS = ["N", "F", "A", "P", "S", "U", "G"] as const;
+export const KINDS = ["N", "F", "A", "P", "S", "U", "G", "L"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** One row a kind, in the order of `KINDS`; what is left of the diagonal is to be read from the other row. */
 const ROWS: Readonly<Record<Kind, string>> = {
-  N: "DDDDDTD",
-  F: " DDDDTD",
-  A: "  DDDTD",
-  P: "   DMTD",
-  S: "    RRD",
-  U: "     TT",
-  G: "      D",
+  N: "DDDDDTDD",
+  F: " DDDDTDD",
+  A: "  DDDTDD",
+  P: "   DMTDD",
+  S: "    RRDM",
+  U: "     TTT",
+  G: "      DD",
+  L: "       D",
 };
 
 /** A place where a peer is: a site of the laboratory and a host in it. */

@@ -26,6 +26,7 @@ const MAPPINGS = [
   { site: "S", ports: "random" },
   { site: "U", ports: "kept" },
   { site: "G", ports: "kept" },
+  { site: "L", ports: "kept" },
   { site: "twice", ports: "kept" },
 ];
 
@@ -44,6 +45,7 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
       S: { routers: ["S"] },
       U: { routers: ["U"], hosts: 2 },
       G: { routers: ["G"] },
+      L: { routers: ["L"] },
       twice: { routers: ["P", "F"] },
       ipv6: { routers: ["6"] },
     });
@@ -85,6 +87,7 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
     { site: "P", strangers: [] },
     { site: "S", strangers: [] },
     { site: "G", strangers: [] },
+    { site: "L", strangers: [] },
     { site: "twice", strangers: [] },
   ])("UDP to $site comes through from $strangers", async ({ site, strangers }) => {
     const asked = await server.udp(FIRST);
@@ -111,7 +114,7 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
     expect(seen.every((port) => port === first.localPort) ? "kept" : "random").toBe(ports);
   });
 
-  test.each(["F", "A", "P", "S", "U", "G"])("nobody connects by TCP to %s", async (site) => {
+  test.each(["F", "A", "P", "S", "U", "G", "L"])("nobody connects by TCP to %s", async (site) => {
     const host = await prober(site);
     const listening = await host.listen();
     const { seenFrom } = await host.connect(await server.listen(FIRST));
@@ -134,6 +137,19 @@ describe.skipIf(lacksLab)("in the laboratory", () => {
     );
     if (left === undefined || right === undefined) throw new Error("two sides were asked");
     await Promise.all([sides[0].meet(right, left.port), sides[1].meet(left, right.port)]);
+  });
+
+  test.each([
+    { site: "P", keeps: true },
+    { site: "L", keeps: false },
+  ])("$site keeps the port for who has knocked too early: $keeps", async ({ site, keeps }) => {
+    const [probe, asked] = [await (await prober(site)).udp(), await server.udp(FIRST)];
+    await probe.send(asked.local, "hello");
+    const source = (await asked.hear()).from;
+    const early = await server.udp(FIRST);
+    await early.send(source, "too early");
+    await probe.send(early.local, "answer");
+    expect((await early.hear()).from.port === source.port).toBe(keeps);
   });
 
   test("no UDP passes U, but there is some inside of it", async () => {

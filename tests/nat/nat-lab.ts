@@ -57,7 +57,7 @@ export class NatLab {
           if (router === "G") await startUpnpGateway(namespaces, name);
         }),
       );
-      if (nodes.some(({ router }) => router === "6")) await forward(namespaces, INTERNET, "");
+      await forward(namespaces, INTERNET, "");
     } catch (error) {
       await lab.close();
       throw error;
@@ -95,7 +95,7 @@ export class NatLab {
   }
 }
 
-/** Makes a router of a node: it passes on what its rules let through. */
+/** Makes a router of a node: it passes on what its rules let through, and all where it has none. */
 function forward(namespaces: Namespaces, node: string, rules: string): Promise<void> {
   const settings = ["ipv4/ip_forward", "ipv6/conf/all/forwarding"].map(
     (path) => `echo 1 > /proc/sys/net/${path}`,

@@ -13,12 +13,19 @@ export type RouterKind =
   | "S"
   /** Like P, and passes no UDP at all. */
   | "U"
+  /**
+   * Leaky, a bare Linux router: like P, but a packet that nobody asked for is taken for one to the router itself. So
+   * who knocks too early is remembered, and the port is taken: what is sent to him afterwards leaves by another one.
+   */
+  | "L"
   /** Like P, with a gateway that opens ports when asked by UPnP or NAT-PMP. */
   | "G"
   /** No NAT: IPv6 behind a firewall that lets in only what was asked for. */
   | "6";
 
 interface Rules {
+  /** Default: nothing is let in that nobody asked for. */
+  readonly input?: string;
   /** State that the rules keep. */
   readonly state?: string;
   readonly forward?: string;
@@ -28,6 +35,7 @@ interface Rules {
 
 const MAPPINGS = "map mappings { type inet_service : ipv4_addr; flags dynamic, timeout; timeout 5m; }";
 const NOTE_MAPPING = 'oifname "wan" meta l4proto udp update @mappings { udp sport : ip saddr }';
+const REFUSE_NEW = 'iifname "wan" ct state new drop';
 const MASQUERADE = 'oifname "wan" masquerade';
 
 const RULES: Readonly<Record<Exclude<RouterKind, "6">, Rules>> = {
@@ -47,31 +55,38 @@ const RULES: Readonly<Record<Exclude<RouterKind, "6">, Rules>> = {
   P: {},
   S: { postrouting: 'oifname "wan" masquerade random, fully-random' },
   U: { forward: 'iifname "wan" meta l4proto udp drop\n oifname "wan" meta l4proto udp drop' },
+  L: { input: "" },
   G: {},
 };
 
 /**
- * A router's rules in the language of `nft`; its interfaces are `wan` and `lan`. What nobody asked for is dropped also
- * where it is for the router itself: otherwise a punch that comes too early would take the port from the mapping.
+ * A router's rules in the language of `nft`; its interfaces are `wan` and `lan`. But for L, what nobody asked for is
+ * dropped also where it is for the router itself: so a punch that comes too early takes no port.
  */
 export function routerRules(kind: RouterKind): string {
   if (kind === "6") {
     return `table ip6 router {
-      chain forward { type filter hook forward priority filter; iifname "wan" ct state new drop; }
+      chain forward { type filter hook forward priority filter; ${REFUSE_NEW}; }
     }`;
   }
-  const { state = "", forward = "", prerouting = "", postrouting = MASQUERADE } = RULES[kind];
+  const {
+    state = "",
+    input = REFUSE_NEW,
+    forward = "",
+    prerouting = "",
+    postrouting = MASQUERADE,
+  } = RULES[kind];
   return `table ip router {
     ${state}
     chain input {
       type filter hook input priority filter
-      iifname "wan" ct state new drop
+      ${input}
     }
     chain forward {
       type filter hook forward priority filter
       ${forward}
       iifname "wan" ct status dnat accept
-      iifname "wan" ct state new drop
+      ${REFUSE_NEW}
     }
     chain prerouting {
       type nat hook prerouting priority dstnat

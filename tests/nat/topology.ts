@@ -1,6 +1,6 @@
 import type { RouterKind } from "./router-rules.ts";
 
-/** Where hosts are. All sites are connected by one internet. */
+/** Where hosts are. All sites are connected by one internet, which is a hop on the way between them. */
 export interface Site {
   /** From the hosts outwards; none: the hosts have public addresses. */
   readonly routers: readonly RouterKind[];
@@ -40,52 +40,63 @@ export function hostName(site: string, host: 1 | 2): string {
  * do in the world; a second router in a row has one of the range for providers. IPv6: 2001:db8:i::/64.
  */
 export function topologyOf(sites: Readonly<Record<string, Site>>): Topology {
-  const internet = switchNode(INTERNET, INTERNET, [
-    ...SERVER_ADDRESSES.map((address) => `${address}/24`),
-    `${SERVER_IPV6_ADDRESS}/64`,
-  ]);
+  const internet: Node = {
+    name: INTERNET,
+    commands: [
+      "link set lo up",
+      ...[...SERVER_ADDRESSES, SERVER_IPV6_ADDRESS].map((address) => addAddress(address, "lo")),
+    ],
+  };
   const nodes: Node[] = [internet];
   const cables: [string, string, string, string][] = [];
   const addresses = new Map<string, string>();
 
-  /** Plugs an interface of a node into the switch of another. */
-  const plug = (
-    node: Node,
-    port: string,
-    address: string,
-    gateway: string,
-    into: Node,
-    switchName: string,
-  ) => {
+  const cable = (node: Node, port: string, into: Node) => {
     const socket = `port${cables.length}`;
     cables.push([node.name, port, into.name, socket]);
-    into.commands.push(`link set ${socket} up master ${switchName}`);
-    node.commands.push(`link set ${port} up`, addAddress(address, port), addDefaultRoute(gateway));
+    node.commands.push(`link set ${port} up`);
+    into.commands.push(`link set ${socket} up`);
+    return socket;
+  };
+  /** Plugs an interface of a node into the switch of a router. */
+  const plugIntoHome = (node: Node, port: string, address: string, router: Node, gateway: string) => {
+    const socket = cable(node, port, router);
+    router.commands.push(`link set ${socket} master lan`);
+    node.commands.push(addAddress(address, port), addRoute("default", gateway, port));
+  };
+  /** The internet routes between its cables: each has two addresses, that of the node and the server's. */
+  const plugIntoInternet = (node: Node, port: string, address: string, behind?: string) => {
+    const socket = cable(node, port, internet);
+    const server = address.includes(":") ? SERVER_IPV6_ADDRESS : SERVER_ADDRESSES[0];
+    internet.commands.push(addAddress(`${server} peer ${address}`, socket));
+    node.commands.push(addAddress(`${address} peer ${server}`, port), addRoute("default", server, port));
+    if (behind !== undefined) internet.commands.push(addRoute(behind, address, socket));
   };
 
   for (const [index, [site, { routers, hosts = 1 }]] of Object.entries(sites).entries()) {
     const number = index + 2;
     const isIpv6 = routers.includes("6");
-    let outer: Node = internet;
-    let outerSwitch = INTERNET;
-    let gateway: string = isIpv6 ? SERVER_IPV6_ADDRESS : SERVER_ADDRESSES[0];
-    let addressOf = (host: number) => `203.0.113.${10 * number + host}/24`;
+    /** What the nodes that come next are plugged into; nothing yet: the internet. */
+    let home: { readonly router: Node; readonly gateway: string } | undefined;
+    let addressOf = (host: number) => `203.0.113.${10 * number + host}`;
+    const plug = (node: Node, port: string, address: string) => {
+      if (home) plugIntoHome(node, port, address, home.router, home.gateway);
+      else plugIntoInternet(node, port, address, isIpv6 ? `2001:db8:${number}::/64` : undefined);
+    };
     for (const [depth, kind] of [...routers.entries()].reverse()) {
-      const name = `${site}-router${depth}`;
       const lan = depth === 0 ? "192.168.1" : `100.64.${depth}`;
-      const inside = isIpv6 ? `2001:db8:${number}::1` : `${lan}.1`;
-      const router = { ...switchNode(name, "lan", [`${inside}/${isIpv6 ? 64 : 24}`]), router: kind };
-      const outside = isIpv6 ? `2001:db8::${number}0/64` : addressOf(0);
-      plug(router, "wan", outside, gateway, outer, outerSwitch);
-      if (isIpv6) internet.commands.push(`route add 2001:db8:${number}::/64 via 2001:db8::${number}0`);
+      const gateway = isIpv6 ? `2001:db8:${number}::1` : `${lan}.1`;
+      const router = routerNode(`${site}-router${depth}`, kind, `${gateway}/${isIpv6 ? 64 : 24}`);
+      const outside = isIpv6 ? `2001:db8::${number}0` : addressOf(0);
+      plug(router, "wan", outside);
       nodes.push(router);
-      [outer, outerSwitch, gateway] = [router, "lan", inside];
+      home = { router, gateway };
       addressOf = (host) => (isIpv6 ? `2001:db8:${number}::1${host}/64` : `${lan}.${10 * number + host}/24`);
     }
     for (let host = 1 as 1 | 2; host <= hosts; host++) {
       const node: Node = { name: hostName(site, host), commands: ["link set lo up"] };
       const address = addressOf(host);
-      plug(node, "eth0", address, gateway, outer, outerSwitch);
+      plug(node, "eth0", address);
       nodes.push(node);
       addresses.set(node.name, address.split("/")[0] as string);
     }
@@ -93,14 +104,14 @@ export function topologyOf(sites: Readonly<Record<string, Site>>): Topology {
   return { nodes, cables, addresses };
 }
 
-function switchNode(name: string, switchName: string, addresses: readonly string[]): Node {
+function routerNode(name: string, router: RouterKind, inside: string): Node {
   const commands = [
     "link set lo up",
-    `link add ${switchName} type bridge`,
-    `link set ${switchName} up`,
-    ...addresses.map((address) => addAddress(address, switchName)),
+    "link add lan type bridge",
+    "link set lan up",
+    addAddress(inside, "lan"),
   ];
-  return { name, commands };
+  return { name, commands, router };
 }
 
 /** IPv6 without a second's look for somebody who has the address already. */
@@ -108,6 +119,7 @@ function addAddress(address: string, port: string): string {
   return `addr add ${address} dev ${port}${address.includes(":") ? " nodad" : ""}`;
 }
 
-function addDefaultRoute(gateway: string): string {
-  return `route add default via ${gateway}`;
+/** IPv6 takes nobody for a neighbour by its address alone. */
+function addRoute(to: string, gateway: string, port: string): string {
+  return `route add ${to} via ${gateway} dev ${port} onlink`;
 }
