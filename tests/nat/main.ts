@@ -11,13 +11,15 @@ import { NatMatrix } from "./nat-matrix.ts";
 import type { Meeting } from "./peer-process.ts";
 import { reportOf, type Seen } from "./report.ts";
 
-const USAGE = `npm run nat -- [--only NAMES] [--repeats N] [--json]
+const USAGE = `npm run nat -- [--only NAMES] [--repeats N] [--methods NAMES] [--json]
 
   --only NAMES   pairs by their letters, with commas: NP,SP (default: all, and what is beside the matrix)
   --repeats N    meetings of each pair, each side dials in turn (default 3)
+  --methods LIST by these alone, with commas (default: tcp,udp,relay)
   --json         all that was seen, traces included, one JSON object a pair
 
-N public, F full cone, A address-restricted, P port-restricted, S symmetric, U without UDP, G with a UPnP gateway.
+N public, F full cone, A address-restricted, P port-restricted, S symmetric, U without UDP, G with a UPnP gateway,
+L leaky.
 Needs root on Linux, and Debian's packages iproute2, nftables and miniupnpd.
 
 Examples:
@@ -34,17 +36,22 @@ function cellsOf(names: string): readonly Cell[] {
     const turned = [...name].reverse().join("");
     const found = CELLS.find((cell) => cell.name === name || cell.name === turned);
     if (found === undefined)
-      throw new BadOption(`--only ${name} is no pair of the letters N, F, A, P, S, U, G`);
+      throw new BadOption(`--only ${name} is no pair of the letters N, F, A, P, S, U, G, L`);
     return found;
   });
 }
 
-async function look(matrix: NatMatrix, cell: Cell, repeats: number): Promise<Seen> {
+async function look(
+  matrix: NatMatrix,
+  cell: Cell,
+  repeats: number,
+  methods: readonly string[] | undefined,
+): Promise<Seen> {
   const meetings: Meeting[] = [];
   const faults: string[] = [];
   for (let i = 0; i < repeats; i++) {
     try {
-      const meeting = await matrix.meet(cell, i % 2 === 0 ? "left" : "right");
+      const meeting = await matrix.meet(cell, i % 2 === 0 ? "left" : "right", methods);
       meetings.push(meeting);
       const fault = faultOf(cell, meeting);
       if (fault !== undefined) faults.push(fault);
@@ -62,6 +69,7 @@ async function main(args: readonly string[]): Promise<boolean> {
     options: {
       only: { type: "string", default: "" },
       repeats: { type: "string", default: "3" },
+      methods: { type: "string" },
       json: { type: "boolean", default: false },
     },
   });
@@ -77,7 +85,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   try {
     for (const cell of cells) {
       process.stderr.write(`${cell.name} …\n`);
-      const row = await look(matrix, cell, repeats);
+      const row = await look(matrix, cell, repeats, values.methods?.split(","));
       seen.push(row);
       if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`);
     }

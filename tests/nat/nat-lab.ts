@@ -53,7 +53,8 @@ export class NatLab {
       await Promise.all(
         nodes.map(async ({ name, commands, router }) => {
           await namespaces.ip(commands, name);
-          if (router !== undefined) await forward(namespaces, name, routerRules(router));
+          if (router !== undefined)
+            await forward(namespaces, name, router === "provider" ? "" : routerRules(router));
           if (router === "G") await startUpnpGateway(namespaces, name);
         }),
       );

@@ -1,6 +1,9 @@
 import type { RouterKind } from "./router-rules.ts";
 
-/** Where hosts are. All sites are connected by one internet, which is a hop on the way between them. */
+/**
+ * Where hosts are. All sites are connected by one internet, each by a provider's router that translates nothing: as in
+ * the world, there are some hops between two homes.
+ */
 export interface Site {
   /** From the hosts outwards; none: the hosts have public addresses. */
   readonly routers: readonly RouterKind[];
@@ -19,7 +22,8 @@ export const INTERNET = "internet";
 interface Node {
   readonly name: string;
   readonly commands: string[];
-  readonly router?: RouterKind;
+  /** Provider: passes on everything. */
+  readonly router?: RouterKind | "provider";
 }
 
 export interface Topology {
@@ -64,13 +68,24 @@ export function topologyOf(sites: Readonly<Record<string, Site>>): Topology {
     router.commands.push(`link set ${socket} master lan`);
     node.commands.push(addAddress(address, port), addRoute("default", gateway, port));
   };
-  /** The internet routes between its cables: each has two addresses, that of the node and the server's. */
-  const plugIntoInternet = (node: Node, port: string, address: string, behind?: string) => {
-    const socket = cable(node, port, internet);
-    const server = address.includes(":") ? SERVER_IPV6_ADDRESS : SERVER_ADDRESSES[0];
-    internet.commands.push(addAddress(`${server} peer ${address}`, socket));
-    node.commands.push(addAddress(`${address} peer ${server}`, port), addRoute("default", server, port));
-    if (behind !== undefined) internet.commands.push(addRoute(behind, address, socket));
+  /** An interface with a cable that has one address at each end. */
+  const plugIntoNext = (node: Node, port: string, [own, far]: readonly [string, string], next: Node) => {
+    const socket = cable(node, port, next);
+    next.commands.push(addAddress(`${far} peer ${own}`, socket));
+    node.commands.push(addAddress(`${own} peer ${far}`, port), addRoute("default", far, port));
+    return socket;
+  };
+  /** @param network what is behind the address, or the address itself */
+  const plugIntoInternet = (node: Node, port: string, address: string, network = address) => {
+    const provider: Node = { name: `${node.name}-provider`, commands: [], router: "provider" };
+    const [inside, server] = address.includes(":")
+      ? [`2001:db8:ff::${cables.length + 1}`, SERVER_IPV6_ADDRESS]
+      : [`198.18.${cables.length}.1`, SERVER_ADDRESSES[0]];
+    const home = plugIntoNext(node, port, [address, inside], provider);
+    const socket = plugIntoNext(provider, "net", [inside, server], internet);
+    if (network !== address) provider.commands.push(addRoute(network, address, home));
+    for (const to of new Set([address, network])) internet.commands.push(addRoute(to, inside, socket));
+    nodes.push(provider);
   };
 
   for (const [index, [site, { routers, hosts = 1 }]] of Object.entries(sites).entries()) {

@@ -9,16 +9,16 @@ export interface CandidateSources {
   /** Outer port that the router maps to the socket. */
   readonly mappedPort: number | undefined;
   readonly facts: NetworkFacts | undefined;
-  readonly isDualStack: boolean;
+  readonly hasIpv6: boolean;
 }
 
 /** Where the peer may try to reach a socket: the likeliest first, as a peer takes only so many (spec 9.7.3). */
 export function ownCandidates(sources: CandidateSources): UdpCandidate[] {
-  const { port, reflexive, mappedPort, facts, isDualStack } = sources;
+  const { port, reflexive, mappedPort, facts, hasIpv6 } = sources;
   const publicAddress = facts?.publicAddress;
   const candidates: UdpCandidate[] = [];
   const add = (kind: CandidateKind, address: string, port: number) => {
-    if (!isDualStack && parseIpv4(address) === undefined) return;
+    if (!hasIpv6 && parseIpv4(address) === undefined) return;
     if (candidates.some((known) => known.address === address && known.port === port)) return;
     candidates.push({ kind, address, port });
   };

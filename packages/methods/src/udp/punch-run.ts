@@ -49,6 +49,12 @@ export class PunchRun {
     return this.#punch.usesManySockets;
   }
 
+  /** The peer, which dials, has sent its first probes. */
+  peerBegan(): void {
+    this.#punch.peerBegan(performance.now());
+    this.#schedule();
+  }
+
   /** Closes the further sockets; one with a stream on it when the stream is gone. */
   stop(): void {
     clearTimeout(this.#timer);
@@ -71,7 +77,7 @@ export class PunchRun {
 
   #carryOut(effects: readonly PunchEffect[]): void {
     for (const effect of effects) {
-      if (effect.type === "send") this.#socket(effect.socket)?.send(effect.to, effect.bytes);
+      if (effect.type === "send") this.#socket(effect.socket)?.send(effect.to, effect.bytes, effect);
       else if (effect.type === "gave-up") this.stop();
       else this.#opened(effect.socket, effect.remote);
     }
@@ -97,7 +103,7 @@ export class PunchRun {
   #socket(index: number): UdpSocket | undefined {
     if (!(index in this.#sockets)) {
       try {
-        const socket = new UdpSocket(this.#udx);
+        const socket = new UdpSocket(this.#udx, "IPv4");
         this.#sockets[index] = socket;
         this.#listen(socket, index);
       } catch {

@@ -18,6 +18,11 @@ const ROUND_MS = 3_000;
 const MANY_SOCKETS_ROUND_MS = 21_000;
 /** The accepting side begins earlier, and knows last that there is a path. */
 const ACCEPTING_EXTRA_MS = 1_500;
+/**
+ * By round: a provider's translator is three hops away as a rule, and the peer's more than four. Neighbours at one
+ * provider have fewer between them, and some translators are farther.
+ */
+const OPENING_TTLS = [4, 2, 7];
 /** To an address that the rules allow without a number: a bound for a peer that plays a game. */
 const MAX_PACKETS_TO_PEER = 64;
 
@@ -73,7 +78,12 @@ export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPu
     attempt,
     secret: Buffer.from(offer.secret + answer.secret, "hex"),
     cookieKey: network.cookieKey,
-    targets: targets.map((target) => ({ ...target, maxPackets: packetsTo(target) })),
+    targets: targets.map((target) => ({
+      ...target,
+      maxPackets: packetsTo(target),
+      isTranslated: isTranslated(target),
+    })),
+    openingTtl: OPENING_TTLS[own.round] as number,
     answersTo,
     manySockets,
     rosterAddress: atRoster?.address,
@@ -82,4 +92,9 @@ export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPu
     random: randomInt(2 ** 32),
   };
   return { targets, refused, plan, options };
+}
+
+/** IPv6 is not translated as a rule, and a mapped port is open to everybody. */
+function isTranslated({ kind, address }: UdpCandidate): boolean {
+  return kind === "reflexive" && parseIpv4(address) !== undefined;
 }

@@ -15,6 +15,8 @@ import {
 export const MANY_SOCKETS = 256;
 /** Ordinary punching has had its chance by then. */
 const MANY_SOCKETS_AFTER_MS = 1_000;
+/** So long the accepting side waits for a word that the dialing side has begun. */
+const MAX_WAIT_MS = 1_000;
 /** A random port each 10 ms: 10 s hold a hit with a likelihood of 98 %, 20 s with 99.96 %. */
 const PORT_INTERVAL_MS = 10;
 const SOCKETS_PER_INTERVAL = 8;
@@ -34,6 +36,8 @@ const CHOSEN_INTERVAL_MS = 100;
 export interface PunchTarget extends Endpoint {
   /** As long as nothing shows that it hears us. */
   readonly maxPackets: number;
+  /** An address translator may stand before it. */
+  readonly isTranslated: boolean;
 }
 
 export interface PunchOptions {
@@ -45,6 +49,8 @@ export interface PunchOptions {
   /** Known to nobody else: makes the cookies. */
   readonly cookieKey: Uint8Array;
   readonly targets: readonly PunchTarget[];
+  /** Time to live of a packet that is to pass the own translators, and to end before it comes to the peer's. */
+  readonly openingTtl: number;
   /** So many packets may answer a probe from where none was offered, until it shows that it hears them. */
   readonly answersTo: (from: Endpoint) => number;
   /** Where the many-socket method opens its sockets. */
@@ -58,7 +64,13 @@ export interface PunchOptions {
 }
 
 export type PunchEffect =
-  | { readonly type: "send"; readonly socket: number; readonly to: Endpoint; readonly bytes: Uint8Array }
+  | {
+      readonly type: "send";
+      readonly socket: number;
+      readonly to: Endpoint;
+      readonly bytes: Uint8Array;
+      readonly ttl?: number;
+    }
   /** Packets pass both ways between this socket and this address of the peer. */
   | { readonly type: "open"; readonly socket: number; readonly remote: Endpoint }
   | { readonly type: "gave-up" };
@@ -83,6 +95,8 @@ export class Punch {
   readonly #contacts = new Map<string, Contact>();
   readonly #walk: PortWalk;
   readonly #endMs: number;
+  #opens: boolean;
+  #probesFromMs: number;
   #strangers = 0;
   #probesSent = 0;
   #manyAtMs: number;
@@ -97,8 +111,10 @@ export class Punch {
     this.#options = options;
     this.#walk = new PortWalk(options.random);
     this.#endMs = options.nowMs + options.durationMs;
+    this.#opens = options.role === "accepting";
+    this.#probesFromMs = options.nowMs + (this.#opens ? MAX_WAIT_MS : 0);
     const many = options.manySockets !== "neither" && options.rosterAddress !== undefined;
-    this.#manyAtMs = many ? options.nowMs + MANY_SOCKETS_AFTER_MS : Number.POSITIVE_INFINITY;
+    this.#manyAtMs = many ? this.#probesFromMs + MANY_SOCKETS_AFTER_MS : Number.POSITIVE_INFINITY;
     for (const target of options.targets) this.#contact(0, target, target.maxPackets);
   }
 
@@ -114,13 +130,14 @@ export class Punch {
   /** When `advance` is to be called. */
   get nextMs(): number {
     if (this.#isOver || this.#isOpen) return Number.POSITIVE_INFINITY;
+    if (this.#opens) return this.#options.nowMs;
     if (this.#chosen) return Math.min(this.#chosenAtMs, this.#endMs);
     return Math.min(this.#nextProbeMs, this.#manyAtMs, this.#endMs);
   }
 
   get #nextProbeMs(): number {
     const time = PROBE_TIMES_MS[this.#probesSent];
-    return time === undefined ? Number.POSITIVE_INFINITY : this.#options.nowMs + time;
+    return time === undefined ? Number.POSITIVE_INFINITY : this.#probesFromMs + time;
   }
 
   advance(nowMs: number): PunchEffect[] {
@@ -130,6 +147,7 @@ export class Punch {
       this.#isOver = true;
       return [{ type: "gave-up" }];
     }
+    if (this.#opens) this.#openOwnSide(effects);
     if (this.#chosen) {
       if (nowMs >= this.#chosenAtMs) this.#choose(this.#chosen, nowMs, effects);
       return effects;
@@ -146,6 +164,16 @@ export class Punch {
     return effects;
   }
 
+  /**
+   * To the accepting side: the dialing one has sent its first probes. No packet of this side can come to a translator
+   * any more that does not expect it.
+   */
+  peerBegan(nowMs: number): void {
+    const earlierMs = Math.max(0, this.#probesFromMs - nowMs);
+    this.#probesFromMs -= earlierMs;
+    this.#manyAtMs -= earlierMs;
+  }
+
   /** A datagram came in on a socket. One that is no probe of this attempt, made by the peer, does nothing. */
   receive(nowMs: number, socket: number, from: Endpoint, datagram: Uint8Array): PunchEffect[] {
     const effects: PunchEffect[] = [];
@@ -155,6 +183,7 @@ export class Punch {
     // A probe of the own role is our own, thrown back at us.
     if (!probe || probe.role === role) return effects;
     this.#hasHeard = true;
+    this.peerBegan(nowMs);
     const contact = this.#contactOf(socket, from);
     if (!contact) return effects;
     contact.echo = probe.cookie;
@@ -165,6 +194,18 @@ export class Punch {
     if (role === "dialing") this.#receiveDialing(probe.kind, contact, nowMs, effects);
     else this.#receiveAccepting(probe.kind, contact, effects);
     return effects;
+  }
+
+  /**
+   * A translator that gets a packet before its own side has sent may give the port away. So the accepting side makes
+   * its own let the peer in, by packets that end on the way, and leaves the beginning to the dialing side.
+   */
+  #openOwnSide(effects: PunchEffect[]): void {
+    this.#opens = false;
+    for (const target of this.#options.targets) {
+      const ttl = target.isTranslated ? this.#options.openingTtl : undefined;
+      this.#send(this.#contact(0, target, target.maxPackets), "probe", effects, ttl);
+    }
   }
 
   /** The dialing side takes the first address that is proven, which is the nearest as a rule. */
@@ -244,11 +285,17 @@ export class Punch {
     return contact;
   }
 
-  #send(contact: Contact, kind: ProbeKind, effects: PunchEffect[]): void {
+  #send(contact: Contact, kind: ProbeKind, effects: PunchEffect[], ttl?: number): void {
     if (contact.packetsLeft <= 0) return;
     contact.packetsLeft--;
     const bytes = this.#probe(kind, contact.cookie, contact.echo);
-    effects.push({ type: "send", socket: contact.socket, to: contact.remote, bytes });
+    effects.push({
+      type: "send",
+      socket: contact.socket,
+      to: contact.remote,
+      bytes,
+      ...(ttl !== undefined && { ttl }),
+    });
   }
 
   #probe(kind: ProbeKind, cookie: string, echo: string): Uint8Array {

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { MethodHost, PeerTarget } from "@lekt/protocol";
 import { PunchRun } from "./punch-run.ts";
 import { preparePunch } from "./punch-setup.ts";
@@ -45,6 +46,11 @@ export class UdpAcceptance {
     this.#run?.stop();
   }
 
+  /** The dialing side has sent its first probes of a round. */
+  peerBegan(round: unknown): void {
+    if (round === this.#offer.round) this.#run?.peerBegan();
+  }
+
   /**
    * Another offer of the attempt. Of this round, the dialing side has heard no answer; a round that was is not
    * begun again, since all of an attempt may send only so much to some addresses (spec 9.5.4).
@@ -84,13 +90,17 @@ export class UdpAcceptance {
     });
     const search = this.#network.searches.begin(options);
     if (!search) return this.#refuse("too many searches for a port at once");
-    // Also where there is no hope: by it the dialing side comes to the same result, as a rule, and to the reason.
-    this.#answer = own;
-    this.#signalAnswer(own);
     try {
-      if ("impossible" in plan) return this.#refuse(plan.impossible);
-      this.#run = new PunchRun(this.#network.udx, socket, search.options);
-      const hole = await this.#run.hole;
+      const isPossible = !("impossible" in plan);
+      // Its first packets let in the dialing side, which begins when it has the answer.
+      if (isPossible) this.#run = new PunchRun(this.#network.udx, socket, search.options);
+      await nextTurn();
+      if (this.#isStopped) return;
+      // Also where there is no hope: by it the dialing side comes to the same result, as a rule, and to the reason.
+      this.#answer = own;
+      this.#signalAnswer(own);
+      if (!isPossible) return this.#refuse(plan.impossible);
+      const hole = await this.#run?.hole;
       if (hole && !this.#isStopped) {
         const by = { identity: this.#peer.identity, attempt: this.#attempt };
         this.#host.accepted(this.#network.openPath(hole, own, theirs), by);

@@ -8,6 +8,7 @@ import type { UdpNetwork } from "./udp-network.ts";
 import {
   descriptionSignal,
   failSignal,
+  goSignal,
   MAX_ROUNDS,
   readDescription,
   readReason,
@@ -110,6 +111,8 @@ export class UdpDial {
     if (!search) throw noPath("too many searches for a port at once");
     const run = new PunchRun(this.#network.udx, socket, search.options);
     try {
+      // Packets leave at the end of the turn, and the word must not be there before them.
+      setImmediate(() => this.#host.signal(peer.identity, goSignal(id, own.round)));
       const hole = await this.#unlessEnded(run.hole);
       if (!hole) return run.hasHeard;
       if (run.usesManySockets) this.#attempt.note("found by the many-socket method");

@@ -76,6 +76,7 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     const dial = this.#dials.get(attempt);
     if (dial?.peer === from.identity && type !== "offer") dial.received(message);
     else if (type === "offer") this.#accept(from, message);
+    else if (type === "go") this.#acceptances.get(acceptanceKey(from, attempt))?.peerBegan(message["round"]);
     else if (type === "fail") this.#acceptances.get(acceptanceKey(from, attempt))?.stop();
   }
 

@@ -98,14 +98,14 @@ export class UdpNetwork {
         reflexive,
         mappedPort: socket === this.#main ? this.#mappedPort : undefined,
         facts: this.#facts,
-        isDualStack: socket.isDualStack,
+        hasIpv6: socket.hasIpv6,
       }),
     };
   }
 
   openPath({ socket, remote }: PunchedHole, own: UdpDescription, peer: UdpDescription): RawPath<Duplex> {
     const stream = this.udx.createStream(own.stream);
-    stream.connect(socket.native, peer.stream, remote.port, remote.address);
+    socket.carry(stream, peer.stream, remote);
     this.#streams.add(own.stream);
     stream.once("close", () => this.#streams.delete(own.stream));
     const isSameMachine = remote.address === this.#facts?.publicAddress;
@@ -138,11 +138,11 @@ export class UdpNetwork {
   }
 
   async close(): Promise<void> {
-    const { idle } = this.#main.native;
+    const { isIdle } = this.#main;
     const closed = this.#main.close();
     await this.#mapping?.close();
     // With streams on it, it closes after the last of them.
-    if (idle) await closed;
+    if (isIdle) await closed;
   }
 
   /** Whether the server sees this machine at an address of its own. */

@@ -5,6 +5,7 @@ import { type Endpoint, type PeerSignal, parseIpv4, parseIpv6 } from "@lekt/prot
  *
  *   { "v": 1, "type": "offer" | "answer", "attempt": …, "method": "udp", "round": 0, "secret": 32 hex digits,
  *     "stream": 1 to 4294967295, "nat": …, "candidates": [{ "kind": …, "address": …, "port": … }] }
+ *   { "v": 1, "type": "go", "attempt": …, "method": "udp", "round": 0 }
  *   { "v": 1, "type": "fail", "attempt": …, "method": "udp", "reason": text }
  */
 export const SECRET_BYTES = 16;
@@ -53,6 +54,11 @@ export function descriptionSignal(
   description: UdpDescription,
 ): PeerSignal {
   return { v: 1, type, attempt, method: "udp", ...description };
+}
+
+/** The dialing side has sent its first probes. */
+export function goSignal(attempt: string, round: number): PeerSignal {
+  return { v: 1, type: "go", attempt, method: "udp", round };
 }
 
 export function failSignal(attempt: string, reason: string): PeerSignal {

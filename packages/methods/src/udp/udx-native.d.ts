@@ -16,7 +16,7 @@ declare module "udx-native" {
     bind(port?: number, host?: string): void;
     /** Resolves when all its streams are gone, and it too. */
     close(): Promise<void>;
-    trySend(message: Uint8Array, port: number, host: string): void;
+    trySend(message: Uint8Array, port: number, host: string, ttl?: number): void;
     on(event: "message", listener: (message: Buffer, from: UdxAddress) => void): this;
   }
 

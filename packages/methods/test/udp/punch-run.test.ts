@@ -35,7 +35,8 @@ it("finds its way by one of many sockets, and closes all others", async () => {
     attempt: ATTEMPT,
     secret: SECRET,
     cookieKey: Buffer.alloc(32, 8),
-    targets: [{ ...target, maxPackets: 64 }],
+    targets: [{ ...target, maxPackets: 64, isTranslated: true }],
+    openingTtl: 4,
     answersTo: () => 0,
     manySockets: "here",
     rosterAddress: target.address,
@@ -47,10 +48,10 @@ it("finds its way by one of many sockets, and closes all others", async () => {
   expect(hole?.socket.port).toBe(open);
   expect(hole?.remote).toEqual(target);
   expect(run.usesManySockets).toBe(true);
-  expect(hole?.socket.native.closing).toBe(false);
+  expect(hole?.socket.isClosing).toBe(false);
   run.stop();
-  expect(hole?.socket.native.closing).toBe(true);
-  expect(main.native.closing).toBe(false);
+  expect(hole?.socket.isClosing).toBe(true);
+  expect(main.isClosing).toBe(false);
   await main.close();
   peer.close();
   await once(peer, "close");

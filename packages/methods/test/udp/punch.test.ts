@@ -14,7 +14,8 @@ function punchOf(options: Partial<PunchOptions> = {}): Punch {
     attempt: ATTEMPT,
     secret: SECRET,
     cookieKey: randomBytes(32),
-    targets: [{ ...PEER, maxPackets: 64 }],
+    targets: [{ ...PEER, maxPackets: 64, isTranslated: true }],
+    openingTtl: 4,
     answersTo: () => 5,
     manySockets: "neither",
     rosterAddress: PEER.address,
@@ -113,6 +114,34 @@ describe("punching", () => {
     expect(punch.nextMs).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it("opens its own side by a packet that ends on the way, and sends others when the dialing side has begun", () => {
+    const targets = [
+      { ...PEER, maxPackets: 64, isTranslated: true },
+      { address: "192.168.1.7", port: 4_000, maxPackets: 64, isTranslated: false },
+    ];
+    const ttls = (effects: readonly PunchEffect[]) => sends(effects).map(({ to, ttl }) => [to.address, ttl]);
+    const punch = punchOf({ targets });
+    expect(punch.nextMs).toBe(0);
+    expect(ttls(punch.advance(0))).toEqual([
+      [PEER.address, 4],
+      ["192.168.1.7", undefined],
+    ]);
+    // Nobody told: it begins after a second.
+    expect(punch.nextMs).toBe(1_000);
+    punch.peerBegan(200);
+    expect(punch.nextMs).toBe(200);
+    const probes = [
+      [PEER.address, undefined],
+      ["192.168.1.7", undefined],
+    ];
+    expect(ttls(punch.advance(200))).toEqual(probes);
+    expect(punch.nextMs).toBe(260);
+    // Told twice.
+    punch.peerBegan(250);
+    expect(punch.nextMs).toBe(260);
+    expect(ttls(punchOf({ targets, role: "dialing" }).advance(0))).toEqual(probes);
+  });
+
   it("gives up at its time, and does nothing after it", () => {
     const punch = punchOf();
     const effects = runAlone(punch);
@@ -131,7 +160,7 @@ function firstCookie(punch: Punch): string {
 describe("whom punching sends to", () => {
   it("sends a strange address five packets at most, its answers with them, until it shows that it hears them", () => {
     const maxPackets = 5;
-    const punch = punchOf({ targets: [{ ...PEER, maxPackets }] });
+    const punch = punchOf({ targets: [{ ...PEER, maxPackets, isTranslated: true }] });
     let sent = 0;
     for (let ms = 0; ms < 2_900; ms += 5) {
       if (ms >= punch.nextMs) sent += sends(punch.advance(ms)).length;
@@ -139,14 +168,14 @@ describe("whom punching sends to", () => {
       sent += sends(punch.receive(ms, 0, PEER, probeBytes({}))).length;
     }
     expect(sent).toBe(maxPackets);
-    const proven = punchOf({ targets: [{ ...PEER, maxPackets }] });
+    const proven = punchOf({ targets: [{ ...PEER, maxPackets, isTranslated: true }] });
     const echo = cookieFor(proven, PEER);
     for (let i = 0; i < 20; i++) sent += sends(proven.receive(20, 0, PEER, probeBytes({ echo }))).length;
     expect(sent).toBe(maxPackets + 20);
   });
 
   it("keeps packets back for answers", () => {
-    const punch = punchOf({ targets: [{ ...PEER, maxPackets: 5 }] });
+    const punch = punchOf({ targets: [{ ...PEER, maxPackets: 5, isTranslated: true }] });
     const alone = sends(runAlone(punch)).length;
     expect(alone).toBeGreaterThanOrEqual(2);
     expect(alone).toBeLessThanOrEqual(3);
@@ -165,9 +194,9 @@ describe("whom punching sends to", () => {
   });
 
   it("opens many sockets to one port of the roster's address, each with few packets", () => {
-    const other = { address: "198.51.100.9", port: 5_000, maxPackets: 5 };
+    const other = { address: "198.51.100.9", port: 5_000, maxPackets: 5, isTranslated: true };
     const punch = punchOf({
-      targets: [other, { ...PEER, maxPackets: 64 }],
+      targets: [other, { ...PEER, maxPackets: 64, isTranslated: true }],
       manySockets: "here",
       durationMs: 21_000,
     });
@@ -184,7 +213,7 @@ describe("whom punching sends to", () => {
 
   it("searches ports of the roster's address alone, a hundred a second, none twice", () => {
     const punch = punchOf({
-      targets: [{ ...PEER, maxPackets: 64 }],
+      targets: [{ ...PEER, maxPackets: 64, isTranslated: true }],
       manySockets: "there",
       durationMs: 21_000,
     });
@@ -199,6 +228,7 @@ describe("whom punching sends to", () => {
 
   it("makes up for four intervals in which the machine was late, and for no more", () => {
     const punch = punchOf({ targets: [], manySockets: "there", durationMs: 21_000 });
+    punch.peerBegan(0);
     expect(sends(punch.advance(1_030))).toHaveLength(4);
     expect(sends(punch.advance(6_000))).toHaveLength(4);
     expect(sends(punch.advance(6_000))).toHaveLength(1);

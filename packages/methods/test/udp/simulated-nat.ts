@@ -3,10 +3,14 @@ import { type Random, VirtualClock } from "@lekt/testkit";
 
 /**
  * N no translator, F full cone, A address-restricted, P port-restricted, S symmetric: how a translator maps a
- * socket to an outer port (S: anew for each destination) and whom it lets in.
+ * socket to an outer port (S: anew for each destination) and whom it lets in. L, leaky: like P, but who sends to a port
+ * before its side has sent there takes it: packets to him leave by another one.
  */
-export const NAT_LETTERS = ["N", "F", "A", "P", "S"] as const;
+export const NAT_LETTERS = ["N", "F", "A", "P", "S", "L"] as const;
 export type NatLetter = (typeof NAT_LETTERS)[number];
+
+/** A packet passes the own translator and two routers behind it before it comes to the one of the peer. */
+const HOPS_TO_TRANSLATOR = 3;
 
 type Receive = (from: Endpoint, bytes: Uint8Array) => void;
 
@@ -23,6 +27,8 @@ export class SimulatedHost {
   readonly sockets = new Map<number, Receive>();
   readonly #mappings = new Map<string, Mapping>();
   readonly #outer = new Map<number, Mapping>();
+  /** Of L: flows that others have begun. */
+  readonly #taken = new Set<string>();
   readonly #random: Random;
 
   constructor(address: string, letter: NatLetter, random: Random) {
@@ -34,7 +40,10 @@ export class SimulatedHost {
   /** @returns the outer port from which it leaves. */
   translateOut(inner: number, to: Endpoint): number {
     if (this.letter === "N") return inner;
-    const key = this.letter === "S" ? `${inner} ${to.address} ${to.port}` : `${inner}`;
+    const flow = `${inner} ${to.address} ${to.port}`;
+    const usual = this.#mappings.get(`${inner}`);
+    const isTaken = usual !== undefined && this.#taken.has(`${usual.outer} ${to.address} ${to.port}`);
+    const key = this.letter === "S" || isTaken ? flow : `${inner}`;
     let mapping = this.#mappings.get(key);
     if (!mapping) {
       let outer: number;
@@ -54,7 +63,9 @@ export class SimulatedHost {
     const mapping = this.#outer.get(outer);
     const { letter } = this;
     const key = letter === "A" ? from.address : `${from.address} ${from.port}`;
-    return letter === "F" || mapping?.sentTo.has(key) ? mapping?.inner : undefined;
+    if (letter === "F" || mapping?.sentTo.has(key)) return mapping?.inner;
+    if (letter === "L") this.#taken.add(`${outer} ${key}`);
+    return undefined;
   }
 }
 
@@ -80,10 +91,11 @@ export class SimulatedInternet {
     return host;
   }
 
-  send(host: SimulatedHost, inner: number, to: Endpoint, bytes: Uint8Array): void {
+  send(host: SimulatedHost, inner: number, to: Endpoint, bytes: Uint8Array, ttl = 64): void {
+    if (ttl < 2) return;
     const from = { address: host.address, port: host.translateOut(inner, to) };
     this.sentTo.set(to.address, (this.sentTo.get(to.address) ?? 0) + 1);
-    if (this.#random.below(100) < this.#lossPercent) return;
+    if (ttl <= HOPS_TO_TRANSLATOR || this.#random.below(100) < this.#lossPercent) return;
     this.clock.in(this.#delayMs, () => {
       const receiver = this.#hosts.get(to.address);
       const port = receiver?.translateIn(to.port, from);

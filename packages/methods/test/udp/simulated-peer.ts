@@ -45,11 +45,17 @@ export class SimulatedPeer {
     const { clock } = this.#internet;
     this.punch = new Punch({
       ...options,
+      openingTtl: 2,
       answersTo: () => 5,
       cookieKey: randomBytes(32),
       nowMs: clock.nowMs,
     });
     this.#listen(0);
+    this.#schedule();
+  }
+
+  peerBegan(): void {
+    this.punch?.peerBegan(this.#internet.clock.nowMs);
     this.#schedule();
   }
 
@@ -84,7 +90,7 @@ export class SimulatedPeer {
     for (const effect of effects) {
       if (effect.type === "send") {
         this.#listen(effect.socket);
-        this.#internet.send(this.host, MAIN_PORT + effect.socket, effect.to, effect.bytes);
+        this.#internet.send(this.host, MAIN_PORT + effect.socket, effect.to, effect.bytes, effect.ttl);
       } else {
         this.outcome = effect;
         this.openedAtMs = this.#internet.clock.nowMs;
