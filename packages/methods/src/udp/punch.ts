@@ -14,14 +14,21 @@ import {
 /** Sockets on the side with a symmetric NAT, beside the main one (spec 9.7.6). */
 export const MANY_SOCKETS = 256;
 /** Ordinary punching has had its chance by then. */
-const MANY_SOCKETS_AFTER_MS = 1_000;
+const MANY_SOCKETS_AFTER_MS = 250;
 /** So long the accepting side waits for a word that the dialing side has begun. */
 const MAX_WAIT_MS = 1_000;
-/** A random port each 10 ms: 10 s hold a hit with a likelihood of 98 %, 20 s with 99.96 %. */
+/**
+ * A port each 5 ms, as long as the relay waits for a direct path, and then each 10 ms: the first 2 s hold a hit with a
+ * likelihood of 80 %, 10 s with 99 %, 20 s with 99.98 %.
+ */
+const FAST_PORTS = 400;
+const FAST_PORT_INTERVAL_MS = 5;
 const PORT_INTERVAL_MS = 10;
-const SOCKETS_PER_INTERVAL = 8;
+const SOCKETS_PER_INTERVAL = 16;
 /** So many intervals are made up for by a machine that was late. */
-const MAX_INTERVALS_AT_ONCE = 4;
+const MAX_INTERVALS_AT_ONCE = 8;
+/** The first packet of each socket ends on the way, as a leaky router would give away the port that it comes to. */
+const FIRST_SWEEP_MS = 1_500;
 /** A lost probe leaves a socket without a hole: each sends again. */
 const SOCKETS_SWEEP_MS = 5_000;
 const PROBE_TIMES_MS = [0, 60, 160, 320, 600, 1_000, 1_500, 2_000, 2_500];
@@ -241,6 +248,7 @@ export class Punch {
   #searchPorts(effects: PunchEffect[]): void {
     const address = this.#options.rosterAddress as string;
     if (this.#options.manySockets === "here") {
+      const ttl = this.#socketsSent < MANY_SOCKETS ? this.#options.openingTtl : undefined;
       const target = this.#options.targets.find((target) => target.address === address);
       for (let i = 0; target && i < SOCKETS_PER_INTERVAL; i++) {
         const contact = this.#contact(
@@ -248,7 +256,7 @@ export class Punch {
           target,
           PACKETS_OF_EACH_SOCKET,
         );
-        if (contact.packetsLeft > 0) this.#send(contact, "probe", effects);
+        if (contact.packetsLeft > 0) this.#send(contact, "probe", effects, ttl);
       }
     } else {
       this.#socketsSent++;
@@ -261,8 +269,15 @@ export class Punch {
         bytes: this.#probe("probe", this.#cookie(0, to), NO_ECHO),
       });
     }
-    const isSwept = this.#options.manySockets === "here" && this.#socketsSent % MANY_SOCKETS === 0;
-    this.#manyAtMs += isSwept ? SOCKETS_SWEEP_MS : PORT_INTERVAL_MS;
+    this.#manyAtMs += this.#searchIntervalMs;
+  }
+
+  get #searchIntervalMs(): number {
+    const sent = this.#socketsSent;
+    if (this.#options.manySockets === "there")
+      return sent < FAST_PORTS ? FAST_PORT_INTERVAL_MS : PORT_INTERVAL_MS;
+    if (sent % MANY_SOCKETS > 0) return PORT_INTERVAL_MS;
+    return sent === MANY_SOCKETS ? FIRST_SWEEP_MS : SOCKETS_SWEEP_MS;
   }
 
   #contactOf(socket: number, from: Endpoint): Contact | undefined {
