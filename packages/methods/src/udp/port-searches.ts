@@ -2,9 +2,9 @@ import type { PunchOptions } from "./punch.ts";
 
 /** With 256 sockets each. */
 export const MAX_SOCKET_SEARCHES = 2;
-/** With a packet every 10 ms each. */
+/** With a packet every 5 to 10 ms each. */
 export const MAX_PORT_SEARCHES = 16;
-/** … and of these, at one address: a hundred packets a second each come to whoever shares it. */
+/** … and of these, at one address: one to two hundred packets a second each come to whoever shares it. */
 export const MAX_PORT_SEARCHES_OF_AN_ADDRESS = 2;
 
 export interface PortSearch {

@@ -19,7 +19,7 @@ const MANY_SOCKETS_ROUND_MS = 21_000;
 /** The accepting side begins earlier, and knows last that there is a path. */
 const ACCEPTING_EXTRA_MS = 1_500;
 /**
- * By round: a provider's translator is three hops away as a rule, and the peer's more than four. Neighbours at one
+ * By round (spec 9.7.4): a provider's translator is three hops away as a rule, and the peer's more than four. Neighbours at one
  * provider have fewer between them, and some translators are farther.
  */
 const OPENING_TTLS = [4, 2, 7];
