@@ -22,7 +22,7 @@ export function planPunch(
 ): PunchPlan {
   // An address of the same network, of a port that a router opened, or IPv6 needs no hole in an address translator.
   const hasWayAround =
-    targets.some(({ kind, address }) => kind === "mapped" || (kind === "host" && canSendTo(address, own))) ||
+    targets.some((target) => target.kind === "mapped" || isUntranslated(target, own)) ||
     own.candidates.some(({ kind }) => kind === "mapped");
   if (!hasWayAround) {
     if (own.nat === "blocked") return { impossible: "no UDP gets out of this network, or none comes back" };
@@ -39,7 +39,8 @@ export function planPunch(
   return { manySockets: "neither" };
 }
 
-function canSendTo(address: string, { candidates }: PunchSide): boolean {
-  const isIpv4 = parseIpv4(address) !== undefined;
-  return isIpv4 || candidates.some((candidate) => parseIpv4(candidate.address) === undefined);
+/** IPv6 of any kind: where a STUN server told an address of the machine itself, it is called reflexive. */
+function isUntranslated({ kind, address }: UdpCandidate, { candidates }: PunchSide): boolean {
+  if (parseIpv4(address) !== undefined) return kind === "host";
+  return candidates.some((candidate) => parseIpv4(candidate.address) === undefined);
 }

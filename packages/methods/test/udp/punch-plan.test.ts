@@ -59,6 +59,12 @@ describe("what is tried between two networks", () => {
     expect(planned(side("symmetric"), dual)).toMatch(/^both/);
   });
 
+  it("counts on IPv6 also where a STUN server told it, before the machine itself", () => {
+    const told = side("symmetric", candidate("reflexive"), candidate("reflexive", "2001:db8::7"));
+    expect(planned(told, told)).toBe("neither");
+    expect(planned(told, side("symmetric"))).toMatch(/^both/);
+  });
+
   it("does not try from a symmetric network where there is nothing to send to", () => {
     expect(planned(side("symmetric"), side("independent"), [])).toMatch(/named no address/);
     // The peer can send first, and is answered.
