@@ -13,6 +13,7 @@ const OPTIONS: PunchOptions = {
   secret: new Uint8Array(32),
   cookieKey: new Uint8Array(32),
   targets: [],
+  openingTtl: 4,
   answersTo: () => 0,
   manySockets: "there",
   rosterAddress: "203.0.113.7",

@@ -238,6 +238,23 @@ describe("the method udp", () => {
     expect(b.host.acceptedPaths.size).toBe(0);
   });
 
+  it("tells the peer when it has begun to punch", async () => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const attempt = new FakeAttempt(b.target);
+    const dialling = a.method.dial(attempt);
+    const offer = misled(1, dead)((await a.host.signals.next()).message) as PeerSignal;
+    b.method.received(a.target, offer);
+    const answer = misled(1, dead)((await b.host.signals.next()).message) as PeerSignal;
+    a.method.received(b.target, answer);
+    let message: PeerSignal;
+    do ({ message } = await a.host.signals.next());
+    while (message.type === "offer");
+    expect(message).toEqual({ v: 1, type: "go", attempt: attempt.id, method: "udp", round: 0 });
+    attempt.abort.abort();
+    await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+  });
+
   it.each(["before", "while the peer is silent", "while it punches"])("is aborted %s", async (phase) => {
     const dead = await deadSocket();
     const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
