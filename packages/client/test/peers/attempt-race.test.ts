@@ -16,7 +16,7 @@ interface Script {
   readonly breaksMs?: number;
 }
 
-const OPTIONS: AttemptRaceOptions = { headStartMs: 250, graceMs: 2_000, endMs: 15_000 };
+const OPTIONS: AttemptRaceOptions = { headStartMs: 250, graceMs: 2_000, proofMs: 6_000, endMs: 15_000 };
 
 /** Runs the race with scripted methods. @returns its steps, each with the time. */
 function run(scripts: readonly Script[], options: Partial<AttemptRaceOptions> = {}): readonly string[] {
