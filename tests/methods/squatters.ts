@@ -29,7 +29,7 @@ const JUNK_OF: Readonly<Record<string, () => object>> = {
 
 /**
  * A method of a squatter: an open port at which nobody ever speaks, and no word on offers; or to each offer at once
- * answers that lead nowhere, a refusal, and offers and goings of its own.
+ * answers that lead nowhere, a refusal, and an offer of its own; the same to an answer, whose attempt it knows by that.
  */
 export class MischiefMethod implements ConnectionMethod<Duplex> {
   readonly name: string;
@@ -72,13 +72,13 @@ export class MischiefMethod implements ConnectionMethod<Duplex> {
   }
 
   received({ identity }: PeerTarget, { type, attempt }: PeerSignal): void {
-    if (type !== "offer" || this.#mischief === "is silent") return;
+    if ((type !== "offer" && type !== "answer") || this.#mischief === "is silent") return;
     const say = (kind: string, rest: object = {}) =>
       this.#host?.signal(identity, { v: 1, type: kind, attempt, method: this.name, ...rest });
     say("answer", JUNK_OF[this.name]?.());
     say("answer", { port: -1, token: "junk", candidates: "junk" });
     say("fail", { reason: "go away" });
-    say("offer", JUNK_OF[this.name]?.());
+    say("offer", { ...JUNK_OF[this.name]?.(), secret: "cd".repeat(16), round: 2 });
     say("go");
   }
 
