@@ -137,7 +137,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       isOffered = true;
       meet(address, fromHex(circuit.token) as Uint8Array, "server");
       if (wantsAnswer) {
-        underWay.onRefusal = attempt.note;
+        underWay.onRefusal = (reason) => attempt.note(reason);
         underWay.onAnswer = (answer) => {
           const relay = this.#relayFor(answer);
           if (!relay || meetings.has(toHex(answer.token)) || meetings.size > MAX_ANSWERS) return;

@@ -183,7 +183,8 @@ export class SimultaneousOpen {
   }
 
   /** Resolves with the first answer; where others show the peer's identity, when the time for answers is over. */
-  #answersTo({ id, peer, note }: DialAttempt, signal: AbortSignal, onAnswer: (port: number) => void) {
+  #answersTo(attempt: DialAttempt, signal: AbortSignal, onAnswer: (port: number) => void) {
+    const { id, peer } = attempt;
     const contested = isContested(peer);
     return new Promise<void>((resolve, reject) => {
       let isAnswered = false;
@@ -208,7 +209,7 @@ export class SimultaneousOpen {
           if (!contested) finish(resolve);
         },
         onFailure: fail,
-        onRefusal: (reason) => (contested ? note(`simultaneous open: ${reason}`) : fail(reason)),
+        onRefusal: (reason) => (contested ? attempt.note(`simultaneous open: ${reason}`) : fail(reason)),
       });
       if (signal.aborted) onAbort();
     });

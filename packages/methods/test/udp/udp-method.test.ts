@@ -9,6 +9,7 @@ import {
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
+  type RawPath,
 } from "@lekt/protocol";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
@@ -236,6 +237,53 @@ describe("the method udp", () => {
     path.stream.end("once");
     expect(await text(there.stream)).toBe("once");
     expect(b.host.acceptedPaths.size).toBe(0);
+  });
+
+  it("leads to each who answers for an identity, on streams of their own", async () => {
+    const [a, b, c] = [await side(IDENTITY_A), await side(IDENTITY_B), await side(IDENTITY_B)];
+    const contested = { ...b.target, others: [c.target] };
+    void (async () => {
+      for (;;) {
+        const { message } = await a.host.signals.next();
+        for (const one of [b, c]) one.method.received(a.target, message);
+      }
+    })();
+    for (const one of [b, c]) {
+      passOn({ ...one, target: contested }, a, (message) => {
+        // Whoever answers refuses for all, too.
+        if (message.type === "answer") a.method.received(contested, { ...message, type: "fail" });
+        return message;
+      });
+    }
+    const attempt = new FakeAttempt(contested);
+    const first = await a.method.dial(attempt);
+    const second = (await first.next) as RawPath<Duplex>;
+    attempt.abort.abort();
+    expect(await second.next).toBe(undefined);
+    for (const { stream } of [first, second]) destroyLater(stream);
+    const there = [await b.host.acceptedPaths.next(), await c.host.acceptedPaths.next()];
+    for (const { path } of there) destroyLater(path.stream);
+    for (const [i, { path }] of there.entries()) path.stream.end(`I am ${"bc"[i]}`);
+    expect((await Promise.all([text(first.stream), text(second.stream)])).sort()).toEqual([
+      "I am b",
+      "I am c",
+    ]);
+  });
+
+  it("goes on answering though somebody gives up, or begins a later round, in the peer's name", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const contested = { ...a.target, others: [{ address: "127.0.0.2", payload: a.target.payload }] };
+    passOn(b, a);
+    passOn({ ...a, target: contested }, b, (message) => {
+      if (message.type === "offer") {
+        setImmediate(() => {
+          b.method.received(contested, { ...message, round: 2, secret: "ab".repeat(16), candidates: [] });
+          b.method.received(contested, { ...message, type: "fail" });
+        });
+      }
+      return message;
+    });
+    await connected(a, b);
   });
 
   it.each(["before", "while the peer is silent", "while it punches"])("is aborted %s", async (phase) => {
