@@ -323,7 +323,7 @@ describe("simultaneous open with a peer whose identity others show", () => {
     expect(attempt.notes).toContain("simultaneous open: the peer says: go away");
     attempt.abort.abort();
     expect(await next?.next).toBe(undefined);
-    for (const { stream } of [await path, next]) stream?.destroy();
+    for (const one of [await path, next]) one?.stream.destroy();
   });
 
   test.each([

@@ -233,8 +233,15 @@ export class PeerConnections {
       );
     }
     if (identity?.length !== 32) throw badOption("peer", "that", "an identity is 32 bytes, or 64 hex digits");
-    if (equalBytes(identity, this.identity)) throw badOption("peer", "that one", "it is this client itself");
-    return toHex(identity);
+    const text = toHex(identity);
+    if (equalBytes(identity, this.identity)) {
+      const isShared = this.#bench.entries(text).length > 0;
+      const why = isShared
+        ? "it has the same identity as this client: let one of the two use another identity, or another identity file"
+        : "it is this client itself";
+      throw badOption("peer", "that one", why);
+    }
+    return text;
   }
 
   #methodsNamed(names: readonly string[] | undefined): readonly ConnectionMethod<Duplex>[] {
