@@ -72,6 +72,12 @@ export class NatLab {
     return this.#hostIn(name, address);
   }
 
+  /** From now on nothing passes the router next to the site's hosts, and nobody is told. */
+  cutLine(site: string): Promise<void> {
+    const cut = "table inet cut { chain forward { type filter hook forward priority -300; drop; }; }";
+    return this.#namespaces.run(`${site}-router0`, ["nft", "-f", "-"], cut);
+  }
+
   /** Ends all that runs in the lab. */
   close(): Promise<void> {
     return this.#namespaces.remove();

@@ -117,6 +117,7 @@ export type {
   PeerTarget,
   RawPath,
 } from "./peers/connection-method.ts";
+export { END_FRAME, FrameDecoder, frameHead, MAX_FRAME_BYTES, PULSE_FRAME } from "./peers/frame.ts";
 export { identityText } from "./peers/identity-text.ts";
 export type {
   MethodReach,

@@ -158,6 +158,7 @@ export interface PreambleFields {
   readonly label: string;
   readonly proof: string | null;
   readonly refused: boolean;
+  readonly pulse: boolean;
 }
 
 export interface PeerVectors {
@@ -170,6 +171,17 @@ export interface PeerVectors {
   readonly malformed: readonly {
     readonly name: string;
     readonly from: PeerRole;
+    readonly hex: string;
+    readonly offset: number;
+  }[];
+  readonly frames: readonly {
+    readonly name: string;
+    readonly hex: string;
+    readonly data: string;
+    readonly hasEnded: boolean;
+  }[];
+  readonly malformedFrames: readonly {
+    readonly name: string;
     readonly hex: string;
     readonly offset: number;
   }[];

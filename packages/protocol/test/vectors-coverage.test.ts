@@ -43,6 +43,8 @@ test("no file is empty, and no name is there twice", () => {
     peerVectors().preambles,
     peerVectors().malformed,
     peerVectors().proofs,
+    peerVectors().frames,
+    peerVectors().malformedFrames,
   ];
   for (const list of lists) {
     expect(list.length).toBeGreaterThan(0);

@@ -9,10 +9,11 @@ import { bytesOf, type PreambleFields, peerVectors } from "./vector-files.ts";
 
 const { preambles, malformed, proofs, identityTexts, tlsClients } = peerVectors();
 
-const preambleOf = ({ label, proof, refused }: PreambleFields) => ({
+const preambleOf = ({ label, proof, refused, pulse }: PreambleFields) => ({
   label,
   proof: proof === null ? undefined : bytesOf(proof),
   refused,
+  pulse,
 });
 
 describe("preambles", () => {

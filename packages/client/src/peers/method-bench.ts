@@ -118,7 +118,7 @@ export class MethodBench {
   }
 
   /**
-   * Those who show the identity, of whom one is the peer (spec 9.10.1): who is wanted first, the others as they came;
+   * Those who show the identity, of whom one is the peer (spec 9.11.1): who is wanted first, the others as they came;
    * those that went stale only where nobody else does.
    */
   entries(identity: string, wantedId?: string): readonly Peer[] {

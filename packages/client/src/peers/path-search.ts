@@ -32,7 +32,7 @@ export interface PathSearchOptions {
   onAttempt(id: string, isOver: boolean): void;
 }
 
-/** Paths of one attempt that are tried: four entries with open ports, and eight that answer (spec 9.10). */
+/** Paths of one attempt that are tried: four entries with open ports, and eight that answer (spec 9.11). */
 export const MAX_PATHS_OF_ATTEMPT = 12;
 
 /** One method that dials; several paths may come of it. */

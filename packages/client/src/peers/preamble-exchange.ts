@@ -12,9 +12,12 @@ import type { NetworkProof } from "./network-proof.ts";
 /** How long a peer that is refused may take to read so. */
 const REFUSAL_LINGER_MS = 1_000;
 
-/** The dialing side of the preambles (spec 9.3). Rejects where the peer is not let in, or not to be trusted. */
-export async function greet(tls: TLSSocket, label: string, proof: NetworkProof): Promise<void> {
-  tls.write(encodePreamble({ label, proof: proof.by("dialing"), refused: false }));
+/**
+ * The dialing side of the preambles (spec 9.3). Rejects where the peer is not let in, or not to be trusted.
+ * @returns whether frames with a pulse follow (spec 9.10)
+ */
+export async function greet(tls: TLSSocket, label: string, proof: NetworkProof): Promise<boolean> {
+  tls.write(encodePreamble({ label, proof: proof.by("dialing"), refused: false, pulse: true }));
   const answer = await readPreamble(tls, "accepting");
   proof.check("accepting", answer.proof);
   if (answer.refused) {
@@ -23,11 +26,12 @@ export async function greet(tls: TLSSocket, label: string, proof: NetworkProof):
       "The peer refused the connection: it lets in others, for something else, or with a network key.",
     );
   }
+  return answer.pulse;
 }
 
-/** The accepting side lets the peer in. */
-export function welcome(tls: TLSSocket, proof: NetworkProof): void {
-  tls.write(encodePreamble({ label: "", proof: proof.by("accepting"), refused: false }));
+/** The accepting side lets the peer in. @param pulse whether frames with a pulse follow, as the peer offered */
+export function welcome(tls: TLSSocket, proof: NetworkProof, pulse: boolean): void {
+  tls.write(encodePreamble({ label: "", proof: proof.by("accepting"), refused: false, pulse }));
 }
 
 /** The accepting side does not. @param proof only for a peer that has proven the key itself */
@@ -36,7 +40,7 @@ export async function refuse(tls: TLSSocket, proof: Uint8Array | undefined): Pro
   const closed = new Promise<void>((resolve) => tls.once("close", resolve));
   const timer = setTimeout(() => tls.destroy(), REFUSAL_LINGER_MS);
   tls.resume();
-  tls.end(encodePreamble({ label: "", proof, refused: true }));
+  tls.end(encodePreamble({ label: "", proof, refused: true, pulse: false }));
   await closed;
   clearTimeout(timer);
 }

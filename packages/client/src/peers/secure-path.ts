@@ -7,12 +7,14 @@ import {
   labelFault,
   NETWORK_KEY_BYTES,
   type PeerRole,
+  type Preamble,
 } from "@lekt/protocol";
 import type { LektIdentity } from "./identity.ts";
 import { NetworkProof } from "./network-proof.ts";
 import { PathGuard } from "./path-guard.ts";
 import { provenIdentity, startTls } from "./peer-tls.ts";
 import { greet, readPreamble, refuse, welcome } from "./preamble-exchange.ts";
+import { PulsedStream } from "./pulsed-stream.ts";
 
 export interface SecurePathOptions {
   readonly identity: LektIdentity;
@@ -32,6 +34,8 @@ export interface SecurePathOptions {
   /** For TLS, preambles and `accept` together. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Of the stream's pulse (spec 9.10). Default 2,000. */
+  readonly pulseIntervalMs?: number;
 }
 
 export interface SecuredPeer {
@@ -60,15 +64,16 @@ export async function securePath(raw: Duplex, options: SecurePathOptions): Promi
     checkOptions(options);
     raw.allowHalfOpen = true;
     const tlsStartMs = performance.now();
-    const stream = await guard.until(() => startTls(raw, options.tls, options.identity));
+    const tls = await guard.until(() => startTls(raw, options.tls, options.identity));
     const tlsMs = performance.now() - tlsStartMs;
-    guard.watch(stream);
-    const identity = provenIdentity(stream);
+    guard.watch(tls);
+    const identity = provenIdentity(tls);
     checkIdentity(identity, options.expected);
     await guard.until(() => options.turn?.());
     const isDialing = options.role === "dialing";
     const exchangeStartMs = performance.now();
-    const label = await (isDialing ? dial : accept)(stream, identity, options, guard);
+    const { label, pulse } = await (isDialing ? dial : accept)(tls, identity, options, guard);
+    const stream = pulse ? new PulsedStream(tls, options.pulseIntervalMs) : tls;
     const roundTrips = [performance.now() - exchangeStartMs, ...(options.tls === "client" ? [tlsMs] : [])];
     return { stream, identity, label, roundTripMs: isDialing ? Math.min(...roundTrips) : undefined };
   } catch (error) {
@@ -84,18 +89,18 @@ type Exchange = (
   identity: Uint8Array,
   options: SecurePathOptions,
   guard: PathGuard,
-) => Promise<string>;
+) => Promise<Pick<Preamble, "label" | "pulse">>;
 
 const dial: Exchange = async (stream, identity, options, guard) => {
   const { label = "", networkKey } = options;
   const proof = new NetworkProof(networkKey, options.identity.fingerprint, identity);
-  await guard.until(() => greet(stream, label, proof));
-  return label;
+  const pulse = await guard.until(() => greet(stream, label, proof));
+  return { label, pulse };
 };
 
 const accept: Exchange = async (stream, identity, options, guard) => {
   const proof = new NetworkProof(options.networkKey, identity, options.identity.fingerprint);
-  const { label, proof: theirs } = await guard.until(() => readPreamble(stream, "dialing"));
+  const { label, proof: theirs, pulse } = await guard.until(() => readPreamble(stream, "dialing"));
   let shown: Uint8Array | undefined;
   try {
     proof.check("dialing", theirs);
@@ -103,8 +108,8 @@ const accept: Exchange = async (stream, identity, options, guard) => {
     shown = proof.by("accepting");
     const isLetIn = await guard.until(() => options.accept?.({ identity, label }) ?? true);
     if (!isLetIn) throw new LektError("LEKT_PEER_REFUSED", "The peer was not let in.");
-    welcome(stream, proof);
-    return label;
+    welcome(stream, proof, pulse);
+    return { label, pulse };
   } catch (error) {
     await refuse(stream, shown);
     throw error;

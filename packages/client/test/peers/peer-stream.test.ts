@@ -41,9 +41,10 @@ test("destroying it destroys what is below", async () => {
 describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   test("both directions end, each by itself, and then it closes without an error", async () => {
     const [a, b] = (await securedPair(await rawPair())).map(streamOver) as [PeerStream, PeerStream];
+    const ended = once(b, "end");
     a.end("question");
     const question = await once(b, "data");
-    await once(b, "end");
+    await ended;
     b.end("answer");
     const answer = await once(a, "data");
     a.resume();
@@ -67,9 +68,9 @@ describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
     const [a, b] = (await securedPair([rawA, rawB])).map(streamOver) as [PeerStream, PeerStream];
     a.end("the last word");
     a.resume();
-    // The raw end is there before anybody reads.
-    await once(rawB, "end");
     b.end();
+    // The path is gone before anybody reads.
+    await closeOf(rawB);
     const parts: string[] = [];
     for await (const part of b) parts.push(String(part));
     expect(parts.join("")).toBe("the last word");

@@ -59,7 +59,7 @@ describe("the network key", () => {
     const [a, b] = await memoryPair();
     rawTlsServer(b, {}, (tls) => {
       tls.once("data", (greeting: Buffer) => {
-        tls.write(encodePreamble({ label: "", proof: greeting.subarray(-32), refused: false }));
+        tls.write(encodePreamble({ label: "", proof: greeting.subarray(-32), refused: false, pulse: false }));
       });
     });
     expect(await outcomes([dialing(a, key(NETWORK_KEY))])).toEqual(["LEKT_NETWORK_KEY"]);
@@ -75,14 +75,14 @@ describe("the network key", () => {
     a.destroy();
     expect(await outcomes([deceived])).toEqual(["LEKT_PATH"]);
     const [c, d] = await memoryPair();
-    rawTlsClient(c).write(encodePreamble({ label: "", proof, refused: false }));
+    rawTlsClient(c).write(encodePreamble({ label: "", proof, refused: false, pulse: false }));
     expect(await outcomes([accepting(d, key(NETWORK_KEY))])).toEqual(["LEKT_NETWORK_KEY"]);
   });
 
   it("is shown to nobody who has not shown it first", async () => {
     const [a, b] = await memoryPair();
     const tls = rawTlsClient(a);
-    tls.write(encodePreamble({ label: "", proof: new Uint8Array(32), refused: false }));
+    tls.write(encodePreamble({ label: "", proof: new Uint8Array(32), refused: false, pulse: false }));
     const [[answer]] = await Promise.all([once(tls, "data"), outcomes([accepting(b, key(NETWORK_KEY))])]);
     expect(Buffer.from(answer).toString("hex")).toBe("010200");
   });
@@ -149,7 +149,12 @@ describe("a malformed preamble", () => {
 
   it("that is cut off by the end of the stream", async () => {
     for (const length of [0, 1, 3, 5, 37]) {
-      const whole = encodePreamble({ label: "chat", proof: new Uint8Array(32), refused: false });
+      const whole = encodePreamble({
+        label: "chat",
+        proof: new Uint8Array(32),
+        refused: false,
+        pulse: false,
+      });
       const [a, b] = await memoryPair();
       rawTlsClient(a).end(whole.subarray(0, length));
       expect(await outcomes([accepting(b)])).toEqual(["LEKT_PATH"]);

@@ -18,7 +18,7 @@ import {
 } from "./secured-peers.ts";
 
 /** What a forger says once TLS stands, as a peer would. */
-const PREAMBLE = encodePreamble({ label: "", proof: undefined, refused: false });
+const PREAMBLE = encodePreamble({ label: "", proof: undefined, refused: false, pulse: false });
 
 /** How a side ends whose peer was a forger, and that the path is closed then. */
 async function caught(side: Promise<unknown>, raw: Duplex): Promise<string> {

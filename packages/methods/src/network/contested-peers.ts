@@ -1,6 +1,6 @@
 import type { PeerTarget } from "@lekt/protocol";
 
-/** Distinct answers to one attempt that are followed: with one identity several may answer (spec 9.10.3). */
+/** Distinct answers to one attempt that are followed: with one identity several may answer (spec 9.11.3). */
 export const MAX_ANSWERS = 8;
 
 /** Whether others show the peer's identity: nobody ends or answers an attempt for all of them then. */

@@ -24,7 +24,7 @@ export interface PeerEntry {
 export interface PeerTarget extends PeerEntry {
   /** 64 hex digits. */
   readonly identity: string;
-  /** Further entries that show the same identity: signals reach them, too, and who is the peer only TLS tells (spec 9.10). */
+  /** Further entries that show the same identity: signals reach them, too, and who is the peer only TLS tells (spec 9.11). */
   readonly others?: readonly PeerEntry[];
 }
 

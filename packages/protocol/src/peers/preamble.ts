@@ -17,18 +17,22 @@ export interface Preamble {
   readonly proof: Uint8Array | undefined;
   /** The accepting side refuses, and nothing follows. */
   readonly refused: boolean;
+  /** Dialing: I can send frames with a pulse (spec 9.10). Accepting: both of us do. */
+  readonly pulse: boolean;
 }
 
 const PREAMBLE_VERSION = 1;
 const FLAG_PROOF = 0x01;
 const FLAG_REFUSED = 0x02;
+const FLAG_PULSE = 0x04;
+const FLAGS = FLAG_PROOF | FLAG_REFUSED | FLAG_PULSE;
 const HEAD_BYTES = 3;
 const PROOF_BYTES = 32;
 const MAX_LABEL_BYTES = 255;
 
-export function encodePreamble({ label, proof, refused }: Preamble): Uint8Array {
+export function encodePreamble({ label, proof, refused, pulse }: Preamble): Uint8Array {
   const text = encodeUtf8(label);
-  const flags = (proof ? FLAG_PROOF : 0) | (refused ? FLAG_REFUSED : 0);
+  const flags = (proof ? FLAG_PROOF : 0) | (refused ? FLAG_REFUSED : 0) | (pulse ? FLAG_PULSE : 0);
   const head = Uint8Array.of(PREAMBLE_VERSION, flags, text.length);
   return concatBytes([head, text, proof ?? new Uint8Array(0)]);
 }
@@ -42,7 +46,7 @@ export function decodePreamble(bytes: Uint8Array, from: PeerRole): Preamble | nu
   const [version, flags, labelBytes] = bytes;
   if (version !== undefined && version !== PREAMBLE_VERSION) return `its version is ${version}, not 1`;
   if (flags !== undefined) {
-    if (flags & ~(FLAG_PROOF | FLAG_REFUSED)) return "it has an unknown flag";
+    if (flags & ~FLAGS) return "it has an unknown flag";
     if (flags & FLAG_REFUSED && from === "dialing") return "the dialing side refuses";
   }
   if (flags === undefined || labelBytes === undefined) return HEAD_BYTES - bytes.length;
@@ -53,7 +57,8 @@ export function decodePreamble(bytes: Uint8Array, from: PeerRole): Preamble | nu
   const label = decodeUtf8(bytes.subarray(HEAD_BYTES, labelEnd));
   if (label === undefined) return "its label is not UTF-8";
   const proof = flags & FLAG_PROOF ? copyBytes(bytes.subarray(labelEnd, end)) : undefined;
-  return labelFault(label) ?? { label, proof, refused: (flags & FLAG_REFUSED) !== 0 };
+  const [refused, pulse] = [(flags & FLAG_REFUSED) !== 0, (flags & FLAG_PULSE) !== 0];
+  return labelFault(label) ?? { label, proof, refused, pulse };
 }
 
 /** What is wrong with a label, as the end of a sentence (spec 9.3). */

@@ -32,7 +32,7 @@ export interface TargetQuestion<Candidate extends Endpoint> {
   readonly candidates: readonly Candidate[];
   /** The roster's address for the peer. */
   readonly peerAddress: string | undefined;
-  /** Those for others who show its identity: any of them may be the peer (spec 9.10). */
+  /** Those for others who show its identity: any of them may be the peer (spec 9.11). */
   readonly otherAddresses?: readonly (string | undefined)[];
   /** Own address as the server sees it. */
   readonly ownPublicAddress: string | undefined;
