@@ -130,6 +130,25 @@ test("where others show the peer's identity, each who answers is met on a circui
   expect(attempt.told).toContain("The peer is not there to be told of the relay.");
 });
 
+test.each([8, 9])("of %i answers for an identity that several show, 8 are followed", async (count) => {
+  const { ada, bob, relay } = await peers();
+  ada.deliver = () => {};
+  const controller = new AbortController();
+  const attempt = ada.attempt(bob, controller.signal);
+  const contested = { ...attempt.peer, others: [attempt.peer] };
+  const dialled = ada.method.dial({ ...attempt, peer: contested });
+  await ada.until(() => ada.sent.length > 0);
+  for (let i = 1; i <= count; i++) {
+    const token = `${i}`.repeat(64);
+    const answer = { v: 1, type: "answer", attempt: attempt.id, method: "relay", token, relay } as const;
+    for (let again = 0; again < 2; again++) ada.method.received(contested, answer);
+  }
+  // Beside the circuit in the offer.
+  expect(attempt.told.filter((text) => text === `relay ${relay}`).length).toBe(1 + 8);
+  controller.abort();
+  await expect(dialled).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+});
+
 describe("a peer is led to no other relay than its server's", () => {
   test("unless its user allowed it", async () => {
     const { ada, bob } = await peers();

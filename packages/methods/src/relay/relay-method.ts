@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -297,6 +298,8 @@ class UnderWay {
   constructor(peer: PeerTarget) {
     this.identity = peer.identity;
     this.isContested = isContested(peer);
+    // Each circuit that is followed listens.
+    setMaxListeners(0, this.#controller.signal);
     this.#ended = new Promise((_, reject) => {
       this.#reject = reject;
     });

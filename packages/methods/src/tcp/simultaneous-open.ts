@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -83,6 +84,8 @@ export class SimultaneousOpen {
     const lease = await this.#lease(peer);
     if (typeof lease === "string") throw new Error(`simultaneous open: ${lease}`);
     const either = AbortSignal.any([signal, this.#closing.signal]);
+    // Each answer that is followed listens.
+    setMaxListeners(0, either);
     const dials = new LeasedDials(lease, onPath);
     try {
       await this.#offer(attempt, lease, either, dials);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DialAttempt, LektError, type MethodHost, type PeerSignal, type RawPath } from "@lekt/protocol";
@@ -40,6 +41,8 @@ export class UdpDial {
     this.#network = network;
     this.#host = host;
     this.#attempt = attempt;
+    // Each answer that is followed listens.
+    setMaxListeners(0, this.#ended.signal);
     const signal = abortSignal(attempt.signal);
     signal.addEventListener("abort", () => this.#ended.abort(aborted()), { signal: this.#ended.signal });
     if (signal.aborted) this.#ended.abort(aborted());

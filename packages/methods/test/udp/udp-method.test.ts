@@ -12,6 +12,7 @@ import {
   type RawPath,
 } from "@lekt/protocol";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { MAX_ANSWERS } from "../../src/network/contested-peers.ts";
 import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
 import { UdpSocket } from "../../src/udp/udp-socket.ts";
 import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
@@ -268,6 +269,32 @@ describe("the method udp", () => {
       "I am b",
       "I am c",
     ]);
+  });
+
+  it.each([
+    ["follows so many answers", 0],
+    ["and no more", 1],
+  ])("%s for an identity that several show", async (_, extra) => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const attempt = new FakeAttempt({ ...b.target, others: [b.target] });
+    const path = a.method.dial(attempt);
+    path.catch(() => {});
+    b.method.received(a.target, (await a.host.signals.next()).message);
+    const answer = (await b.host.signals.next()).message;
+    for (let i = 0; i < MAX_ANSWERS - 1 + extra; i++) {
+      const junk = { ...answer, secret: `${i}`.repeat(32) };
+      a.method.received(b.target, misled(1, dead)(junk) as PeerSignal);
+    }
+    a.method.received(b.target, answer);
+    if (extra === 0) {
+      const { path: there } = await b.host.acceptedPaths.next();
+      for (const { stream } of [there, await path]) destroyLater(stream);
+    }
+    const followed = attempt.notes.filter((note) => note.startsWith("address translation"));
+    expect(followed.length).toBe(MAX_ANSWERS);
+    expect(attempt.candidates.filter((text) => !text.includes(`:${dead},`)).length > 0).toBe(extra === 0);
+    attempt.abort.abort();
   });
 
   it("goes on answering though somebody gives up, or begins a later round, in the peer's name", async () => {
