@@ -95,6 +95,60 @@ describe("two peers", () => {
   });
 });
 
+test("where others show the peer's identity, each who answers is met on a circuit of its own", async () => {
+  const { ada, bob, relay } = await peers();
+  const eve = await new RelayPeer("b", relay).start(relay);
+  eve.signalsTo(ada);
+  ada.deliver = (_to, message) => {
+    for (const one of [eve, bob]) one.method.received(one.peer(ada.identity), message);
+  };
+  for (const [name, one] of Object.entries({ bob, eve })) {
+    one.accepted = ({ stream }) => void stream.on("error", () => {}).write(name);
+  }
+  const controller = new AbortController();
+  const attempt = ada.attempt(bob, controller.signal);
+  const contested = { ...attempt.peer, others: [eve.peer(eve.identity)] };
+  const dialled = ada.method.dial({ ...attempt, peer: contested });
+  await ada.until(() => ada.sent.length > 0);
+  const fail = { v: 1, type: "fail", attempt: attempt.id, method: "relay", reason: "go away" } as const;
+  ada.method.received(contested, fail);
+  ada.method.undeliverable(bob.identity);
+  const heard = new Set<string>();
+  const listen = async (path: RawPath<Duplex> | undefined): Promise<void> => {
+    path?.stream
+      .on("error", () => {})
+      .on("data", (name) => heard.add(String(name)))
+      .resume();
+    onTestFinished(() => void path?.stream.destroy());
+    if (path) await listen(await path.next);
+  };
+  void listen(await dialled);
+  await expect.poll(() => [...heard].sort()).toEqual(["bob", "eve"]);
+  controller.abort();
+  expect(ada.sent[0]).toMatchObject({ type: "offer", want: "circuit" });
+  expect(bob.sent.map(({ type }) => type)).toContain("answer");
+  expect(attempt.told).toContain("The peer is not there to be told of the relay.");
+});
+
+test.each([8, 9])("of %i answers for an identity that several show, 8 are followed", async (count) => {
+  const { ada, bob, relay } = await peers();
+  ada.deliver = () => {};
+  const controller = new AbortController();
+  const attempt = ada.attempt(bob, controller.signal);
+  const contested = { ...attempt.peer, others: [attempt.peer] };
+  const dialled = ada.method.dial({ ...attempt, peer: contested });
+  await ada.until(() => ada.sent.length > 0);
+  for (let i = 1; i <= count; i++) {
+    const token = `${i}`.repeat(64);
+    const answer = { v: 1, type: "answer", attempt: attempt.id, method: "relay", token, relay } as const;
+    for (let again = 0; again < 2; again++) ada.method.received(contested, answer);
+  }
+  // Beside the circuit in the offer.
+  expect(attempt.told.filter((text) => text === `relay ${relay}`).length).toBe(1 + 8);
+  controller.abort();
+  await expect(dialled).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+});
+
 describe("a peer is led to no other relay than its server's", () => {
   test("unless its user allowed it", async () => {
     const { ada, bob } = await peers();

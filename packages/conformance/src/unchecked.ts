@@ -67,6 +67,7 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "9.8.2": BETWEEN_PEERS,
   "9.8.3": BETWEEN_PEERS,
   "9.8.4": BETWEEN_PEERS,
+  "9.8.5": BETWEEN_PEERS,
   "9.9.1": BETWEEN_PEERS,
   "9.9.2": BETWEEN_PEERS,
   "9.9.3": BETWEEN_PEERS,
@@ -77,5 +78,10 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "9.10.4": BETWEEN_PEERS,
   "9.10.5": BETWEEN_PEERS,
   "9.10.6": BETWEEN_PEERS,
+  "9.11.1": BETWEEN_PEERS,
+  "9.11.2": BETWEEN_PEERS,
+  "9.11.3": BETWEEN_PEERS,
+  "9.11.4": BETWEEN_PEERS,
+  "9.11.5": BETWEEN_PEERS,
   "methods 0": "0 is no method",
 };

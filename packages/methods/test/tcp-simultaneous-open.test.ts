@@ -1,5 +1,6 @@
 import { encodeListeningPorts } from "@lekt/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { MAX_ANSWERS } from "../src/network/contested-peers.ts";
 import { MAX_ANSWERED_ATTEMPTS, MAX_ANSWERED_ATTEMPTS_OF_PEER } from "../src/tcp/simultaneous-open.ts";
 import type { TcpMethod } from "../src/tcp/tcp-method.ts";
 import {
@@ -274,5 +275,99 @@ describe("simultaneous open, the answering side", () => {
       expect(await nextSignal(b.host)).toMatchObject({ type: "answer" });
       expect(there.openConnections).toBe(0);
     }
+  });
+});
+
+describe("simultaneous open with a peer whose identity others show", () => {
+  const peer = {
+    identity: IDENTITY_B,
+    address: "127.0.0.1",
+    payload: HIDDEN,
+    others: [{ address: "127.0.0.2", payload: HIDDEN }],
+  };
+
+  async function contested(identity = IDENTITY_A) {
+    const a = await method(LOOPBACK, identity);
+    const control = await serverAndFacts();
+    a.method.learned(control);
+    return { a, control };
+  }
+
+  async function dialling() {
+    const { a } = await contested();
+    const attempt = new FakeAttempt(peer, ATTEMPT);
+    const path = a.method.dial(attempt);
+    path.catch(() => {});
+    expect(await nextSignal(a.host)).toMatchObject({ type: "offer" });
+    onTestFinished(() => attempt.abort.abort());
+    return { a, attempt, path };
+  }
+
+  async function listener(address: string) {
+    const there = await LoopbackListener.listen(address);
+    onTestFinished(() => there.close());
+    return there;
+  }
+
+  test("the first to answer keeps nobody else from it, nor does a refusal", async () => {
+    const { a, attempt, path } = await dialling();
+    const [squatter, holder] = [await listener("127.0.0.1"), await listener("127.0.0.2")];
+    a.method.received(peer, signal("answer", { port: 0 }));
+    a.method.received(peer, signal("fail", { reason: "go away" }));
+    a.method.undeliverable(IDENTITY_B);
+    a.method.received(peer, signal("answer", { port: squatter.port }));
+    expect((await path).remote).toBe(`127.0.0.1:${squatter.port}`);
+    a.method.received(peer, signal("answer", { port: holder.port }));
+    const next = await (await path).next;
+    expect(next?.remote).toBe(`127.0.0.2:${holder.port}`);
+    expect(attempt.notes).toContain("simultaneous open: the peer says: go away");
+    attempt.abort.abort();
+    expect(await next?.next).toBe(undefined);
+    for (const one of [await path, next]) one?.stream.destroy();
+  });
+
+  test.each([
+    ["so many answers are followed", 0],
+    ["and no more", 1],
+  ])("%s", async (_, extra) => {
+    const { a, attempt, path } = await dialling();
+    const holder = await listener("127.0.0.2");
+    const junk = Array.from({ length: MAX_ANSWERS - 1 + extra }, (_, i) => i + 1);
+    for (const port of [...junk, holder.port]) a.method.received(peer, signal("answer", { port }));
+    if (extra === 0) {
+      expect((await path).remote).toBe(`127.0.0.2:${holder.port}`);
+      (await path).stream.destroy();
+      return;
+    }
+    await expect.poll(() => attempt.candidates.length).toBe(2 * MAX_ANSWERS);
+    expect(attempt.candidates.some((text) => text.includes(`:${holder.port},`))).toBe(false);
+  });
+
+  test("an offer is followed to each address, and nobody ends it in the peer's name", async () => {
+    const { a } = await contested();
+    const holder = await listener("127.0.0.2");
+    a.method.received(peer, signal("offer", { port: holder.port }));
+    expect(await nextSignal(a.host)).toMatchObject({ type: "answer" });
+    a.method.received(peer, signal("fail", { reason: "go away" }));
+    a.method.received(peer, signal("go"));
+    const { path, by } = await a.host.acceptedPaths.next();
+    expect(path.remote).toBe(`127.0.0.2:${holder.port}`);
+    expect(by).toEqual({ identity: IDENTITY_B, attempt: ATTEMPT });
+    path.stream.destroy();
+  });
+
+  test("an offer in the peer's name takes no port from an own attempt", async () => {
+    const { a, control } = await contested("ff".repeat(32));
+    a.method.learned({ ...control, publicPort: (control.publicPort as number) ^ 1 });
+    const attempt = new FakeAttempt(peer, "ab".repeat(8));
+    const path = a.method.dial(attempt);
+    expect(await nextSignal(a.host)).toMatchObject({ type: "offer" });
+    a.method.received(peer, signal("offer", { port: 9 }));
+    expect(await nextSignal(a.host)).toMatchObject({ type: "fail", attempt: ATTEMPT });
+    const holder = await listener("127.0.0.2");
+    a.method.received(peer, { ...signal("answer", { port: holder.port }), attempt: attempt.id });
+    expect((await path).remote).toBe(`127.0.0.2:${holder.port}`);
+    attempt.abort.abort();
+    (await path).stream.destroy();
   });
 });

@@ -112,6 +112,7 @@ export type {
   DialAttempt,
   MethodHost,
   NetworkFacts,
+  PeerEntry,
   PeerSignal,
   PeerTarget,
   RawPath,

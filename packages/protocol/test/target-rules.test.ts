@@ -269,3 +269,22 @@ describe("for any candidates in any network", () => {
     );
   });
 });
+
+describe("where others show the peer's identity", () => {
+  const otherAddresses = ["192.0.2.99", "198.18.0.1", undefined];
+  const reachOf = (network: PartlyKnown, address: string) =>
+    allowedTargets({ ...network, otherAddresses, candidates: [{ address, port: 4000 }] }).allowed[0]?.reach;
+
+  test("the roster's address of each is the roster's", () => {
+    expect(reachOf(STRANGERS, PEER)).toBe("roster");
+    expect(reachOf(STRANGERS, "::ffff:203.0.113.7")).toBe("roster");
+    expect(reachOf(STRANGERS, "198.18.0.1")).toBe("roster");
+    expect(reachOf(STRANGERS, "198.18.0.2")).toBe(undefined);
+  });
+
+  test("private addresses are for who has one of them behind the same", () => {
+    expect(reachOf(STRANGERS, "10.0.0.7")).toBe(undefined);
+    expect(reachOf({ ...STRANGERS, ownPublicAddress: "198.18.0.1" }, "10.0.0.7")).toBe("private");
+    expect(reachOf({ ...STRANGERS, ownPublicAddress: undefined }, "10.0.0.7")).toBe(undefined);
+  });
+});

@@ -7,6 +7,7 @@ import {
   type MethodHost,
   type MethodReport,
   type NetworkFacts,
+  type PeerEntry,
   type PeerSignal,
   type PeerTarget,
   type RawPath,
@@ -17,6 +18,9 @@ import type { Peer } from "../peer.ts";
 import { AttemptGate } from "./attempt-gate.ts";
 import { CircuitRequests } from "./circuit-requests.ts";
 import { decodeJsonObject, decodePeerSignal, encodePeerSignal } from "./peer-signal.ts";
+
+/** Entries in the roster that show one identity and are tried. */
+export const MAX_ENTRIES_OF_IDENTITY = 4;
 
 /** Who opened a path, where that was agreed on by signals. */
 export type PathOwner = Parameters<MethodHost<Duplex>["accepted"]>[1];
@@ -96,18 +100,41 @@ export class MethodBench {
     await Promise.all(this.methods.map((method) => method.close()));
   }
 
-  /** The peer as a method is to see it; without an address where it is not in the roster. */
-  target(identity: string, method: ConnectionMethod<Duplex>): PeerTarget {
-    const peer = this.peer(identity);
-    return { identity, address: peer?.address, payload: peer?.methods.get(method.index) };
+  /**
+   * The peer as a method is to see it; without an address where it is not in the roster. Of those who show the
+   * identity, who can be reached by the method comes first.
+   */
+  target(identity: string, method: ConnectionMethod<Duplex>, wantedId?: string): PeerTarget {
+    const entries = this.entries(identity, wantedId).map(({ address, methods }) => {
+      return { address, payload: methods.get(method.index) };
+    });
+    const isReachable = (entry: PeerEntry) =>
+      entry.payload !== undefined && method.obstacle({ identity, ...entry }) === undefined;
+    const [first = { address: undefined, payload: undefined }, ...others] = [
+      ...entries.filter(isReachable),
+      ...entries.filter((entry) => !isReachable(entry)),
+    ];
+    return { identity, ...first, ...(others.length > 0 && { others }) };
   }
 
-  /** One that is connected comes before one that went stale. */
-  peer(identity: string): Peer | undefined {
+  /**
+   * Those who show the identity, of whom one is the peer (spec 9.11.1): who is wanted first, the others as they came;
+   * those that went stale only where nobody else does.
+   */
+  entries(identity: string, wantedId?: string): readonly Peer[] {
     const bytes = fromHex(identity);
-    if (!bytes) return undefined;
-    const peers = this.#line?.peersWith(bytes) ?? [];
-    return peers.find(({ stale }) => !stale) ?? peers[0];
+    if (!bytes) return [];
+    const all = this.#line?.peersWith(bytes) ?? [];
+    const wanted = all.filter(({ id }) => id === wantedId);
+    const connected = all.filter(({ id, stale }) => id !== wantedId && !stale);
+    const found = [...wanted, ...connected];
+    return (found.length > 0 ? found : all).slice(0, MAX_ENTRIES_OF_IDENTITY);
+  }
+
+  /** Whoever shows the identity; at this address, where one does. */
+  peer(identity: string, address?: string): Peer | undefined {
+    const entries = this.entries(identity);
+    return entries.find((entry) => address !== undefined && entry.address === address) ?? entries[0];
   }
 
   /** Signals of an own attempt are passed on, and only those of the peer that it is for. */
@@ -128,7 +155,10 @@ export class MethodBench {
     const method = message && this.methods.find(({ name }) => name === message.method);
     if (!message || !method) return;
     const owner = this.#ownAttempts.get(message.attempt);
-    const isLetIn = owner ? owner === from : this.#gate.admits(from, message.attempt, performance.now());
+    // Who offers under the number of an own attempt wants a refusal of it, which would reach whom it is for.
+    const isLetIn = owner
+      ? owner === from && message.type !== "offer"
+      : this.#gate.admits(from, message.attempt, performance.now());
     if (isLetIn) method.received(this.target(from, method), message);
   }
 

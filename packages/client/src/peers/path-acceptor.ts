@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream";
-import { fromHex, type RawPath, tlsSide, toHex } from "@lekt/protocol";
+import { fromHex, type RawPath, scopedAddress, tlsSide, toHex } from "@lekt/protocol";
 import type { Peer } from "../peer.ts";
 import { ConnectionHandlers } from "./connection-handlers.ts";
 import type { PathOwner } from "./method-bench.ts";
 import { peerStreamOf } from "./peer-stream.ts";
 import { type SecuredPath, type SecuredPeer, type SecurePathOptions, securePath } from "./secure-path.ts";
-import { originOf, SecuringLimit } from "./securing-limit.ts";
+import { hostOf, originOf, SecuringLimit } from "./securing-limit.ts";
 
 export interface PathAcceptorOptions extends Pick<SecurePathOptions, "identity" | "networkKey"> {
   /** For TLS, preamble and the decision: peers may hold a path until its turn in their race comes. */
@@ -14,7 +14,8 @@ export interface PathAcceptorOptions extends Pick<SecurePathOptions, "identity" 
   readonly rosterWaitMs: number;
   /** From then on nothing is accepted. */
   readonly closing: AbortSignal;
-  peer(identity: string): Peer | undefined;
+  /** Whoever shows the identity; at this address, where one does. */
+  peer(identity: string, address: string | undefined): Peer | undefined;
 }
 
 /** Secures the paths that peers open, decides who is let in, and hands the streams on. */
@@ -48,7 +49,8 @@ export class PathAcceptor {
       const secured = await this.#secure(raw, by);
       const identity = toHex(secured.identity);
       const trace = { peer: identity, attempts: [], omitted: 0 };
-      this.handlers.hand(peerStreamOf({ method, raw, secured }, trace), this.#options.peer(identity));
+      const peer = this.#options.peer(identity, addressOf(raw));
+      this.handlers.hand(peerStreamOf({ method, raw, secured }, trace), peer);
     } catch {
       // The peer knows why, or was never there.
       stream.destroy();
@@ -66,17 +68,17 @@ export class PathAcceptor {
       ...(expected && { expected }),
       role: "accepting",
       tls: tlsSide(raw.dialled, toHex(identity.fingerprint), by?.identity ?? ""),
-      accept: (peer) => this.#accepts(peer),
+      accept: (peer) => this.#accepts(peer, addressOf(raw)),
       timeoutMs,
       signal: closing,
     });
   }
 
   /** Strangers are refused (spec 9.9): who has no network key to prove has to be in the roster. */
-  async #accepts({ identity, label }: SecuredPeer): Promise<boolean> {
+  async #accepts({ identity, label }: SecuredPeer, address: string | undefined): Promise<boolean> {
     const entry = this.handlers.get(label);
     if (!entry) return false;
-    const find = () => this.#options.peer(toHex(identity));
+    const find = () => this.#options.peer(toHex(identity), address);
     if (entry.accept) return entry.accept({ identity, label, peer: find() });
     return this.#options.networkKey !== undefined || this.#comesIntoRoster(find);
   }
@@ -101,4 +103,9 @@ export class PathAcceptor {
       look();
     });
   }
+}
+
+/** Who connects from there; a relay's says nothing. */
+function addressOf({ relayed, remote }: RawPath<Duplex>): string | undefined {
+  return relayed ? undefined : scopedAddress(hostOf(remote))?.text;
 }

@@ -14,11 +14,17 @@ export interface PathSearchOptions {
   readonly peerText: string;
   /** The peer with what it published for the method. */
   target(method: ConnectionMethod<Duplex>): PeerTarget;
-  /** Runs TLS and the preamble. The path's stream is the search's to destroy where this fails. */
-  secure(path: RawPath<Duplex>, signal: AbortSignal): Promise<SecuredPath>;
+  /**
+   * Runs TLS and the preamble. The path's stream is the search's to destroy where this fails.
+   * @param turn to be called when the identity is proven; the preamble waits for it
+   */
+  secure(path: RawPath<Duplex>, signal: AbortSignal, turn: () => Promise<void>): Promise<SecuredPath>;
+  /** More than one may bear the peer's identity, so that one's refusal is not all the others'. */
+  readonly isContested: boolean;
   readonly trace: TraceRecorder;
   readonly headStartMs: number;
   readonly graceMs: number;
+  readonly proofMs: number;
   readonly timeoutMs: number;
   /** Each of them calls the search off. */
   readonly signals: readonly AbortSignal[];
@@ -26,14 +32,31 @@ export interface PathSearchOptions {
   onAttempt(id: string, isOver: boolean): void;
 }
 
-/** A method that dials, or whose path is there. */
-interface Dialling {
+/** Paths of one attempt that are tried: four entries with open ports, and eight that answer (spec 9.11). */
+export const MAX_PATHS_OF_ATTEMPT = 12;
+
+/** One method that dials; several paths may come of it. */
+interface Attempt {
   readonly id: string;
-  readonly record: AttemptRecord;
+  readonly method: ConnectionMethod<Duplex>;
+  /** Of the dialling. */
   readonly controller: AbortController;
+  paths: number;
+}
+
+/** A path that is looked for, or there. */
+interface Dialling {
+  /** In the race. */
+  readonly name: string;
+  readonly attempt: Attempt;
+  /** Of the securing. */
+  readonly controller: AbortController;
+  /** None as long as nothing shows that there is a further path. */
+  record?: AttemptRecord;
   raw?: RawPath<Duplex>;
   isSecuring?: boolean;
   secured?: SecuredPath;
+  greet?: () => void;
 }
 
 /** Looks for the best path to a peer. @throws PeerConnectError */
@@ -50,6 +73,7 @@ class PathSearch {
     this.#race.onDeadline(performance.now());
     this.#pump();
   });
+  readonly #attempts = new Set<Attempt>();
   readonly #dialling = new Map<string, Dialling>();
   readonly #records: AttemptRecord[] = [];
   readonly #errors: LektError[] = [];
@@ -63,9 +87,9 @@ class PathSearch {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const { headStartMs, graceMs, timeoutMs, signals } = options;
+    const { headStartMs, graceMs, proofMs, timeoutMs, signals } = options;
     const nowMs = performance.now();
-    const race = { headStartMs, graceMs, endMs: nowMs + timeoutMs };
+    const race = { headStartMs, graceMs, proofMs, endMs: nowMs + timeoutMs };
     this.#race = new AttemptRace(this.#runners(), race, nowMs);
     if (signals.some(({ aborted }) => aborted)) {
       this.#reject(this.#aborted());
@@ -100,6 +124,9 @@ class PathSearch {
       case "secure":
         this.#secure(step.name);
         break;
+      case "greet":
+        this.#dialling.get(step.name)?.greet?.();
+        break;
       case "cancel":
         this.#drop(step.name);
         break;
@@ -116,89 +143,139 @@ class PathSearch {
     const method = this.#options.methods.find((candidate) => candidate.name === name);
     if (!method) return;
     const id = randomBytes(8).toString("hex");
-    const record = this.#options.trace.begin(name, id);
-    this.#records.push(record);
-    const dialling: Dialling = { id, record, controller: new AbortController() };
+    const attempt: Attempt = { id, method, controller: new AbortController(), paths: 0 };
+    const record = this.#record(attempt);
+    const dialling: Dialling = { name, attempt, controller: new AbortController(), record };
+    this.#attempts.add(attempt);
     this.#dialling.set(name, dialling);
     this.#options.onAttempt(id, false);
-    const { signal } = dialling.controller;
+    const { signal } = attempt.controller;
     const { candidate, note } = record;
     const dial = async () => method.dial({ id, peer: this.#options.target(method), signal, candidate, note });
     dial().then(
-      (raw) => this.#arrived(name, dialling, raw),
-      (error) => this.#failed(name, dialling, error),
+      (raw) => this.#arrived(dialling, raw),
+      (error) => {
+        this.#failed(dialling, error);
+        this.#end(attempt);
+      },
     );
   }
 
-  #arrived(name: string, dialling: Dialling, raw: RawPath<Duplex>): void {
+  #record({ method, id }: Attempt): AttemptRecord {
+    const record = this.#options.trace.begin(method.name, id);
+    this.#records.push(record);
+    return record;
+  }
+
+  #arrived(dialling: Dialling, raw: RawPath<Duplex>): void {
     dialling.raw = raw;
-    raw.stream.on("error", (error) => this.#broke(name, dialling, error));
-    raw.stream.once("close", () => this.#broke(name, dialling, new Error("The path was closed.")));
-    if (this.#dialling.get(name) !== dialling) raw.stream.destroy();
-    else if (raw.stream.destroyed) this.#broke(name, dialling, new Error("The path was closed."));
-    else this.#race.arrived(name, performance.now());
+    raw.stream.on("error", (error) => this.#broke(dialling, error));
+    raw.stream.once("close", () => this.#broke(dialling, new Error("The path was closed.")));
+    if (!this.#isCurrent(dialling)) {
+      discard(raw);
+      return;
+    }
+    dialling.record ??= this.#record(dialling.attempt);
+    this.#awaitNext(dialling.attempt, raw);
+    if (raw.stream.destroyed) this.#broke(dialling, new Error("The path was closed."));
+    else this.#race.arrived(dialling.name, performance.now());
     this.#pump();
+  }
+
+  /** Others may answer in the peer's name: each path of an attempt is one in the race. */
+  #awaitNext(attempt: Attempt, { next }: RawPath<Duplex>): void {
+    const { method } = attempt;
+    if (!next || ++attempt.paths >= MAX_PATHS_OF_ATTEMPT) {
+      next?.then(discard, () => {});
+      this.#end(attempt);
+      return;
+    }
+    const name = `${method.name} ${attempt.paths + 1}`;
+    const dialling: Dialling = { name, attempt, controller: new AbortController() };
+    this.#dialling.set(name, dialling);
+    this.#race.awaited({ name, relayed: method.relayed });
+    const absent = () => {
+      this.#dialling.delete(name);
+      this.#end(attempt);
+      this.#race.absent(name, performance.now());
+      this.#pump();
+    };
+    next.then((raw) => (raw ? this.#arrived(dialling, raw) : absent()), absent);
   }
 
   #secure(name: string): void {
     const dialling = this.#dialling.get(name);
     if (!dialling?.raw) return;
     dialling.isSecuring = true;
-    this.#options.secure(dialling.raw, dialling.controller.signal).then(
+    const turn = () =>
+      new Promise<void>((resolve) => {
+        dialling.greet = resolve;
+        this.#race.proven(name);
+        this.#pump();
+      });
+    this.#options.secure(dialling.raw, dialling.controller.signal, turn).then(
       (secured) => {
         dialling.secured = secured;
         this.#race.secured(name);
         // What came too late is nobody's.
-        if (this.#dialling.get(name) !== dialling) secured.stream.destroy();
+        if (!this.#isCurrent(dialling)) secured.stream.destroy();
         this.#pump();
       },
       (error) => {
-        this.#failed(name, dialling, error);
+        this.#failed(dialling, error);
         dialling.raw?.stream.destroy();
       },
     );
   }
 
   /** While it is secured, that tells better what broke. */
-  #broke(name: string, dialling: Dialling, error: Error): void {
-    if (!dialling.isSecuring) this.#failed(name, dialling, error);
+  #broke(dialling: Dialling, error: Error): void {
+    if (!dialling.isSecuring) this.#failed(dialling, error);
   }
 
-  #failed(name: string, dialling: Dialling, error: unknown): void {
-    if (this.#dialling.get(name) !== dialling) return;
-    this.#forget(name, dialling);
+  #failed(dialling: Dialling, error: unknown): void {
+    if (!this.#isCurrent(dialling)) return;
+    this.#dialling.delete(dialling.name);
     const known = asLektError(error);
     this.#errors.push(known);
-    dialling.record.end("failed", known.message);
+    dialling.record?.end("failed", known.message);
     dialling.raw?.stream.destroy();
     // The peer itself has said no: it would on every other path.
-    if (known.code === "LEKT_PEER_REFUSED") this.#giveUp(this.#failure());
-    this.#race.failed(name, performance.now());
+    if (known.code === "LEKT_PEER_REFUSED" && !this.#options.isContested) this.#giveUp(this.#failure());
+    this.#race.failed(dialling.name, performance.now());
     this.#pump();
+  }
+
+  #isCurrent(dialling: Dialling): boolean {
+    return this.#dialling.get(dialling.name) === dialling;
   }
 
   /** Ends what a method does, and a path that it has. */
   #drop(name: string): void {
     const dialling = this.#dialling.get(name);
     if (!dialling) return;
-    this.#forget(name, dialling);
+    this.#dialling.delete(name);
+    this.#end(dialling.attempt);
     dialling.controller.abort();
     dialling.raw?.stream.destroy();
   }
 
-  #forget(name: string, { id }: Dialling): void {
-    this.#dialling.delete(name);
-    this.#options.onAttempt(id, true);
+  /** No more paths come of it, and no signals are for it. */
+  #end(attempt: Attempt): void {
+    if (!this.#attempts.delete(attempt)) return;
+    attempt.controller.abort();
+    this.#options.onAttempt(attempt.id, true);
   }
 
   #won(name: string): void {
     const dialling = this.#dialling.get(name);
     if (!dialling?.raw || !dialling.secured) return;
-    dialling.record.end("won");
-    this.#endRecords("beaten", `${name} was there first`);
-    this.#forget(name, dialling);
+    const method = dialling.attempt.method.name;
+    dialling.record?.end("won");
+    this.#endRecords("beaten", `${method} was there first`);
+    this.#dialling.delete(name);
     this.#finish();
-    this.#resolve({ method: name, raw: dialling.raw, secured: dialling.secured });
+    this.#resolve({ method, raw: dialling.raw, secured: dialling.secured });
   }
 
   #lost(reason: "exhausted" | "timeout"): void {
@@ -234,8 +311,15 @@ class PathSearch {
 
   #finish(): void {
     this.#timer.stop();
+    for (const attempt of this.#attempts) this.#end(attempt);
     for (const signal of this.#options.signals) signal.removeEventListener("abort", this.#onAbort);
   }
+}
+
+/** Nobody needs it, nor what would follow. */
+function discard(path: RawPath<Duplex> | undefined): void {
+  path?.stream.destroy();
+  path?.next?.then(discard, () => {});
 }
 
 function asLektError(error: unknown): LektError {

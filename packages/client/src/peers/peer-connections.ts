@@ -46,6 +46,7 @@ export type PeerReference = Peer | Uint8Array | string;
 export interface ConnectPace {
   readonly headStartMs: number;
   readonly graceMs: number;
+  readonly proofMs: number;
   readonly secureTimeoutMs: number;
   /** For peers: they may hold a path until its turn in their race comes. */
   readonly acceptTimeoutMs: number;
@@ -56,6 +57,7 @@ export interface ConnectPace {
 export const CONNECT_PACE: ConnectPace = {
   headStartMs: 250,
   graceMs: 2_000,
+  proofMs: 1_000,
   secureTimeoutMs: 5_000,
   acceptTimeoutMs: 15_000,
   rosterWaitMs: 2_000,
@@ -92,7 +94,7 @@ export class PeerConnections {
       timeoutMs: pace.acceptTimeoutMs,
       rosterWaitMs: pace.rosterWaitMs,
       closing: this.#closing.signal,
-      peer: (identity) => this.#bench.peer(identity),
+      peer: (identity, address) => this.#bench.peer(identity, address),
     });
   }
 
@@ -159,8 +161,8 @@ export class PeerConnections {
     checkLabel(label);
     if (!(timeoutMs > 0)) throw badOption("timeoutMs", `${timeoutMs}`, "it is a number above 0");
     if (!(graceMs >= 0)) throw badOption("graceMs", `${graceMs}`, "it is a number from 0");
-    const wish = { label, timeoutMs, graceMs };
     const identity = this.#identityOf(reference);
+    const wish = { label, timeoutMs, graceMs, wantedId: idOf(reference) };
     const methods = this.#methodsNamed(options.methods);
     const trace = new TraceRecorder(identity, () => performance.now());
     this.#checkRoster(identity, trace);
@@ -185,18 +187,19 @@ export class PeerConnections {
   async #find(
     trace: TraceRecorder,
     methods: readonly ConnectionMethod<Duplex>[],
-    { label, timeoutMs, graceMs }: Required<Pick<ConnectOptions, "label" | "timeoutMs" | "graceMs">>,
+    { label, timeoutMs, graceMs, wantedId }: Wish,
     signal: AbortSignal | undefined,
   ): Promise<PeerStream> {
     const { identity, networkKey } = this.#settings;
-    const { headStartMs, secureTimeoutMs } = this.#pace;
+    const { headStartMs, proofMs, secureTimeoutMs } = this.#pace;
     const peer = trace.peer;
     const expected = fromHex(peer) as Uint8Array;
     const found = await findPath({
       methods,
       peerText: this.#peerText(peer),
-      target: (method) => this.#bench.target(peer, method),
-      secure: (path, cancelled) =>
+      target: (method) => this.#bench.target(peer, method, wantedId),
+      isContested: this.#bench.entries(peer).length > 1,
+      secure: (path, cancelled, turn) =>
         securePath(path.stream, {
           identity,
           ...(networkKey && { networkKey }),
@@ -206,10 +209,12 @@ export class PeerConnections {
           label,
           timeoutMs: secureTimeoutMs,
           signal: cancelled,
+          turn,
         }),
       trace,
       headStartMs,
       graceMs,
+      proofMs,
       timeoutMs,
       signals: [this.#closing.signal, ...(signal ? [signal] : [])],
       onAttempt: (id, isOver) => this.#bench.ownAttempt(id, peer, isOver),
@@ -228,8 +233,15 @@ export class PeerConnections {
       );
     }
     if (identity?.length !== 32) throw badOption("peer", "that", "an identity is 32 bytes, or 64 hex digits");
-    if (equalBytes(identity, this.identity)) throw badOption("peer", "that one", "it is this client itself");
-    return toHex(identity);
+    const text = toHex(identity);
+    if (equalBytes(identity, this.identity)) {
+      const isShared = this.#bench.entries(text).length > 0;
+      const why = isShared
+        ? "it has the same identity as this client: let one of the two use another identity, or another identity file"
+        : "it is this client itself";
+      throw badOption("peer", "that one", why);
+    }
+    return text;
   }
 
   #methodsNamed(names: readonly string[] | undefined): readonly ConnectionMethod<Duplex>[] {
@@ -259,6 +271,15 @@ export class PeerConnections {
     const { signal } = this.#closing;
     if (signal.aborted) throw new LektError("LEKT_CLOSED", "The room is closed.", { cause: signal.reason });
   }
+}
+
+interface Wish extends Required<Pick<ConnectOptions, "label" | "timeoutMs" | "graceMs">> {
+  /** Of the entry that is tried first, where one was given. */
+  readonly wantedId: string | undefined;
+}
+
+function idOf(reference: PeerReference): string | undefined {
+  return typeof reference === "string" || reference instanceof Uint8Array ? undefined : reference.id;
 }
 
 function checkLabel(label: string): void {

@@ -27,6 +27,8 @@ export interface SecurePathOptions {
   readonly networkKey?: Uint8Array;
   /** What the dialing side wants to speak: up to 255 bytes of UTF-8 without control characters. */
   readonly label?: string;
+  /** The dialing side's, called when the identity is proven: the preamble waits for it (spec 9.9.1). */
+  readonly turn?: () => Promise<void>;
   /** Asked by the accepting side once identity and key are proven. Default: everybody is let in. */
   readonly accept?: (peer: SecuredPeer) => boolean | Promise<boolean>;
   /** For TLS, preambles and `accept` together. */
@@ -67,6 +69,7 @@ export async function securePath(raw: Duplex, options: SecurePathOptions): Promi
     guard.watch(tls);
     const identity = provenIdentity(tls);
     checkIdentity(identity, options.expected);
+    await guard.until(() => options.turn?.());
     const isDialing = options.role === "dialing";
     const exchangeStartMs = performance.now();
     const { label, pulse } = await (isDialing ? dial : accept)(tls, identity, options, guard);

@@ -11,9 +11,14 @@ type Origin = AddressGroup;
 /** Who an accepted path counts for. Through a relay all have its address, and the signals alone tell them apart. */
 export function originOf({ remote, relayed }: RawPath<unknown>, by: PathOwner): Origin {
   if (relayed && by) return by.identity;
-  const address = remote.slice(0, remote.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  const address = hostOf(remote);
   const rosterForm = rosterAddress(address);
   return rosterForm ? addressGroup(rosterForm) : address;
+}
+
+/** @param remote "address:port", IPv6 in brackets */
+export function hostOf(remote: string): string {
+  return remote.slice(0, remote.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 /** Bounds what strangers can have a room do at once. */

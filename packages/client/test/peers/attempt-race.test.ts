@@ -10,13 +10,16 @@ interface Script {
   /** undefined: never. */
   readonly arrivesMs?: number;
   readonly failsMs?: number;
+  /** Whose it is, after it was asked. Without: it is secured without a turn of its own. */
+  readonly provesMs?: number;
+  /** After that, and after its turn has come. */
   readonly securesMs?: number;
   readonly securingFailsMs?: number;
   /** Its path breaks so long after it was there, while it waits. */
   readonly breaksMs?: number;
 }
 
-const OPTIONS: AttemptRaceOptions = { headStartMs: 250, graceMs: 2_000, endMs: 15_000 };
+const OPTIONS: AttemptRaceOptions = { headStartMs: 250, graceMs: 2_000, proofMs: 6_000, endMs: 15_000 };
 
 /** Runs the race with scripted methods. @returns its steps, each with the time. */
 function run(scripts: readonly Script[], options: Partial<AttemptRaceOptions> = {}): readonly string[] {
@@ -43,7 +46,9 @@ function run(scripts: readonly Script[], options: Partial<AttemptRaceOptions> = 
           later(script?.breaksMs, () => race.failed(name, clock.nowMs));
         });
       }
-      if (step.type === "secure") {
+      if (step.type === "secure" && script?.provesMs !== undefined) {
+        later(script.provesMs, () => race.proven(name));
+      } else if (step.type === "secure" || step.type === "greet") {
         later(script?.securesMs, () => race.secured(name));
         later(script?.securingFailsMs, () => race.failed(name, clock.nowMs));
       }
@@ -181,6 +186,103 @@ describe("only a path that was secured has won", () => {
   });
 });
 
+describe("who is slow to prove whose it is", () => {
+  const options = { proofMs: 1_000 };
+
+  test("gets company, and may win all the same", () => {
+    const slow = { name: "tcp", arrivesMs: 10, provesMs: 1_100, securesMs: 20 };
+    const silent = { name: "udp", arrivesMs: 10 };
+    expect(run([slow, silent], options)).toEqual([
+      "0 dial tcp",
+      "10 secure tcp",
+      "260 dial udp",
+      "1010 secure udp",
+      "1110 greet tcp",
+      "1130 cancel udp",
+      "1130 won tcp",
+    ]);
+  });
+
+  test("delays the others no longer than that, each", () => {
+    const silent = (name: string) => ({ name, arrivesMs: 10 });
+    const lines = run(
+      [silent("one"), silent("two"), silent("three"), { ...TCP, arrivesMs: 10, provesMs: 5 }],
+      options,
+    );
+    expect(lines.filter((line) => /secure|greet|won/.test(line))).toEqual([
+      "10 secure one",
+      "1010 secure two",
+      "2010 secure three",
+      "3010 secure tcp",
+      "3015 greet tcp",
+      "3035 won tcp",
+    ]);
+  });
+
+  test("holds back the relay for its grace, and no longer", () => {
+    const silent = { name: "tcp", arrivesMs: 10 };
+    expect(run([silent, { ...RELAY, arrivesMs: 10, provesMs: 5 }], options).slice(2)).toEqual([
+      "260 dial relay",
+      "2270 secure relay",
+      "2275 greet relay",
+      "2295 cancel tcp",
+      "2295 won relay",
+    ]);
+  });
+
+  test("waits for its turn where it comes to it beside another", () => {
+    const slow = { name: "tcp", arrivesMs: 10, provesMs: 1_030, securesMs: 20 };
+    const fails = { name: "udp", arrivesMs: 10, provesMs: 10, securingFailsMs: 500 };
+    expect(run([slow, fails], options).slice(3)).toEqual([
+      "1010 secure udp",
+      "1020 greet udp",
+      "1520 greet tcp",
+      "1540 won tcp",
+    ]);
+  });
+});
+
+describe("further paths of an attempt", () => {
+  function raceOf(...names: string[]): AttemptRace {
+    return new AttemptRace(
+      names.map((name) => ({ name, relayed: false })),
+      OPTIONS,
+      0,
+    );
+  }
+
+  test("run as those do that are dialled, and win", () => {
+    const race = raceOf("tcp");
+    race.arrived("tcp", 10);
+    race.awaited({ name: "tcp 2", relayed: false });
+    race.failed("tcp", 20);
+    race.takeSteps();
+    race.arrived("tcp 2", 30);
+    race.secured("tcp 2");
+    expect(race.takeSteps()).toEqual([
+      { type: "secure", name: "tcp 2" },
+      { type: "won", name: "tcp 2" },
+    ]);
+    race.awaited({ name: "tcp 3", relayed: false });
+    race.absent("tcp 3", 40);
+    expect(race.takeSteps()).toEqual([]);
+  });
+
+  test("that do not come take nobody's head start, and are none to wait for", () => {
+    const race = raceOf("tcp", "udp");
+    race.arrived("tcp", 10);
+    race.awaited({ name: "tcp 2", relayed: false });
+    race.absent("tcp 2", 20);
+    expect(race.takeSteps().map(({ type }) => type)).toEqual(["dial", "secure"]);
+    race.failed("tcp", 30);
+    race.failed("udp", 40);
+    expect(race.takeSteps()).toEqual([
+      { type: "dial", name: "udp" },
+      { type: "lost", reason: "exhausted" },
+    ]);
+  });
+});
+
 describe("without a winner", () => {
   test("nobody runs", () => {
     expect(run([])).toEqual(["0 lost exhausted"]);
@@ -223,6 +325,7 @@ const scripts = fc
     fc.record({
       arrivesMs: someMs,
       failsMs: someMs,
+      provesMs: someMs,
       securesMs: someMs,
       securingFailsMs: someMs,
       breaksMs: someMs,
@@ -240,13 +343,14 @@ const scripts = fc
 
 test("whatever the methods do: one end, at the latest in time, and everybody who runs is told", () => {
   fc.assert(
-    fc.property(scripts, (methods) => {
-      const lines = run(methods).map((line) => line.split(" ") as [string, string, string]);
+    fc.property(scripts, fc.integer({ min: 1, max: 5_000 }), (methods, proofMs) => {
+      const lines = run(methods, { proofMs }).map((line) => line.split(" ") as [string, string, string]);
       const of = (type: string) => lines.filter(([, step]) => step === type).map(([, , name]) => name);
       expect(lines.filter(([, step]) => step === "won" || step === "lost")).toEqual(lines.slice(-1));
       expect(Number(lines.at(-1)?.[0])).toBeLessThanOrEqual(OPTIONS.endMs);
       // Nobody starts, or is cancelled, twice; only who runs is cancelled, and never who won.
-      for (const type of ["dial", "secure", "cancel"]) expect(new Set(of(type)).size).toBe(of(type).length);
+      for (const type of ["dial", "secure", "greet", "cancel"])
+        expect(new Set(of(type)).size).toBe(of(type).length);
       expect(of("dial")).toEqual(expect.arrayContaining([...of("secure"), ...of("cancel"), ...of("won")]));
       expect(of("cancel").filter((name) => of("won").includes(name))).toEqual([]);
       expect(of("secure")).toEqual(expect.arrayContaining(of("won")));

@@ -10,9 +10,9 @@ import {
   toHex,
 } from "@lekt/protocol";
 import { describe, expect, test, vi } from "vitest";
-import { peerOf } from "../../src/peer.ts";
+import { type Peer, peerOf } from "../../src/peer.ts";
 import { MAX_ATTEMPTS_OF_ONE_PEER } from "../../src/peers/attempt-gate.ts";
-import { MethodBench } from "../../src/peers/method-bench.ts";
+import { MAX_ENTRIES_OF_IDENTITY, MethodBench } from "../../src/peers/method-bench.ts";
 import { encodePeerSignal } from "../../src/peers/peer-signal.ts";
 
 const OWN = new Uint8Array(32).fill(1);
@@ -61,16 +61,21 @@ interface Line {
   isUp: boolean;
 }
 
+/** An entry at 192.0.2.`number` that shows ada's identity. */
+function adaAt(
+  number: number,
+  { payload = [7], stale = false }: { payload?: number[]; stale?: boolean } = {},
+): Peer {
+  const offered = payload.length > 0 ? [{ index: 40, payload: Uint8Array.from(payload) }] : [];
+  const methods = [{ index: METHOD.identity, payload: ADA }, ...offered];
+  return peerOf(`${number}`, { ip: 0xc0000200 + number, methods }, stale);
+}
+
 /** Ada is in the roster. */
-function attach(bench: MethodBench): Line {
+function attach(bench: MethodBench, entries: readonly Peer[] = [adaAt(1)]): Line {
   const line: Line = { sent: [], published: [], isUp: true };
-  const methods = [
-    { index: METHOD.identity, payload: ADA },
-    { index: 40, payload: Uint8Array.of(7) },
-  ];
-  const ada = peerOf("1", { ip: 0xc0000201, methods }, false);
   bench.attach({
-    peersWith: (identity) => (toHex(identity) === toHex(ADA) ? [ada] : []),
+    peersWith: (identity) => (toHex(identity) === toHex(ADA) ? entries : []),
     signal: (to, payload) => {
       if (line.isUp) line.sent.push([toHex(to).slice(0, 2), new TextDecoder().decode(payload)]);
       return line.isUp;
@@ -83,6 +88,8 @@ function attach(bench: MethodBench): Line {
 function signalOf(method: string, attempt = ATTEMPT, more: object = {}): PeerSignal {
   return { v: 1, type: "offer", attempt, method, ...more };
 }
+
+const ANSWER: PeerSignal = { v: 1, type: "answer", attempt: ATTEMPT, method: "one" };
 
 function payloadOf(signal: PeerSignal): Uint8Array {
   return encodePeerSignal(signal) as Uint8Array;
@@ -114,7 +121,9 @@ describe("signals", () => {
     const bench = benchWith(one);
     await bench.start();
     bench.ownAttempt(ATTEMPT, toHex(ADA), false);
-    bench.received(BOB, payloadOf(signalOf("one")));
+    bench.received(BOB, payloadOf(ANSWER));
+    bench.received(ADA, payloadOf(ANSWER));
+    // The refusal of such an offer would reach the peer as one of the attempt.
     bench.received(ADA, payloadOf(signalOf("one")));
     bench.ownAttempt(ATTEMPT, toHex(ADA), true);
     bench.received(BOB, payloadOf(signalOf("one")));
@@ -131,7 +140,7 @@ describe("signals", () => {
     const by = { identity: toHex(ADA), attempt: attempts[0] as string };
     one.host?.accepted({} as never, by);
     bench.ownAttempt(ATTEMPT, toHex(ADA), false);
-    bench.received(ADA, payloadOf(signalOf("one")));
+    bench.received(ADA, payloadOf(ANSWER));
     bench.received(ADA, payloadOf(signalOf("one", attempts.at(-1))));
     bench.received(ADA, payloadOf(signalOf("one", attempts.at(-2))));
     expect(one.told.length).toBe(MAX_ATTEMPTS_OF_ONE_PEER + 2);
@@ -197,4 +206,61 @@ test("where one method cannot start, what was opened is closed", async () => {
   };
   await expect(benchWith(one, broken).start()).rejects.toThrow("no socket");
   expect(one.told).toEqual(["closed"]);
+});
+
+describe("where several show one identity", () => {
+  const method = new Noting("one", 40);
+  const ada = toHex(ADA);
+  const addressesOf = (bench: MethodBench, wantedId?: string) => {
+    const { address, others = [] } = bench.target(ada, method, wantedId);
+    return [address, ...others.map((other) => other.address)].map((one) => one?.replace("192.0.2.", ""));
+  };
+
+  test("a method sees all, as they came; who was asked for first", () => {
+    const bench = benchWith(method);
+    attach(bench, [adaAt(1), adaAt(2), adaAt(3)]);
+    expect(addressesOf(bench)).toEqual(["1", "2", "3"]);
+    expect(addressesOf(bench, "2")).toEqual(["2", "1", "3"]);
+    expect(addressesOf(bench, "gone")).toEqual(["1", "2", "3"]);
+  });
+
+  test("one alone has no others", () => {
+    const bench = benchWith(method);
+    attach(bench);
+    expect(bench.target(ada, method)).not.toHaveProperty("others");
+  });
+
+  test("who does not offer the method stands behind who does, whoever was asked for", () => {
+    const bench = benchWith(method);
+    attach(bench, [adaAt(1, { payload: [] }), adaAt(2)]);
+    expect(addressesOf(bench, "1")).toEqual(["2", "1"]);
+  });
+
+  test("who went stale counts only where nobody else is there, or where it was asked for", () => {
+    const bench = benchWith(method);
+    const stale = adaAt(1, { stale: true });
+    attach(bench, [stale, adaAt(2)]);
+    expect(addressesOf(bench)).toEqual(["2"]);
+    expect(addressesOf(bench, "1")).toEqual(["1", "2"]);
+    attach(bench, [stale]);
+    expect(addressesOf(bench)).toEqual(["1"]);
+  });
+
+  test("so many and no more are tried", () => {
+    const bench = benchWith(method);
+    const all = Array.from({ length: MAX_ENTRIES_OF_IDENTITY + 1 }, (_, i) => adaAt(i + 1));
+    attach(bench, all.slice(0, -1));
+    expect(addressesOf(bench)).toEqual(["1", "2", "3", "4"]);
+    attach(bench, all);
+    expect(addressesOf(bench)).toEqual(["1", "2", "3", "4"]);
+    expect(addressesOf(bench, "5")).toEqual(["5", "1", "2", "3"]);
+  });
+
+  test("who connects from the address of an entry is that one", () => {
+    const bench = benchWith(method);
+    attach(bench, [adaAt(1), adaAt(2)]);
+    expect(bench.peer(ada, "192.0.2.2")?.id).toBe("2");
+    expect(bench.peer(ada, "192.0.2.9")?.id).toBe("1");
+    expect(bench.peer(ada)?.id).toBe("1");
+  });
 });

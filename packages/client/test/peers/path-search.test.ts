@@ -1,10 +1,14 @@
 import { type Duplex, duplexPair } from "node:stream";
 import { type ConnectionMethod, type DialAttempt, LektError, type RawPath } from "@lekt/protocol";
 import { describe, expect, test } from "vitest";
-import { findPath, type PathSearchOptions } from "../../src/peers/path-search.ts";
+import { findPath, MAX_PATHS_OF_ATTEMPT, type PathSearchOptions } from "../../src/peers/path-search.ts";
 import { TraceRecorder } from "../../src/peers/path-trace.ts";
 
 const PEER = "ab".repeat(32);
+
+function pathOf(stream: Duplex, next?: RawPath<Duplex>["next"]): RawPath<Duplex> {
+  return { stream, dialled: "here", local: "l:1", remote: "r:2", relayed: false, ...(next && { next }) };
+}
 
 /** A method whose dialling the test brings to its end. */
 class Puppet implements ConnectionMethod<Duplex> {
@@ -31,8 +35,8 @@ class Puppet implements ConnectionMethod<Duplex> {
   async close(): Promise<void> {}
 
   /** Its path is there. */
-  arrive(stream: Duplex = duplexPair()[0]): Duplex {
-    const path = { stream, dialled: "here", local: "l:1", remote: "r:2", relayed: this.relayed } as const;
+  arrive(stream: Duplex = duplexPair()[0], next?: RawPath<Duplex>["next"]): Duplex {
+    const path = { ...pathOf(stream, next), relayed: this.relayed };
     for (const resolve of this.#arrivals.splice(0)) resolve(path);
     return stream;
   }
@@ -53,8 +57,10 @@ function search(methods: readonly Puppet[], options: Partial<PathSearchOptions> 
     target: () => ({ identity: PEER, address: undefined, payload: new Uint8Array(0) }),
     secure: async ({ stream }) => ({ stream, identity: new Uint8Array(32), label: "", roundTripMs: 1 }),
     trace,
+    isContested: false,
     headStartMs: 10,
     graceMs: 30_000,
+    proofMs: 30_000,
     timeoutMs: 30_000,
     signals: [],
     onAttempt: (id, isOver) => (isOver ? open.delete(id) : open.add(id)),
@@ -163,6 +169,116 @@ test("a peer that has refused is asked on no other path", async () => {
   await expect(result).rejects.toMatchObject({ code: "LEKT_PEER_REFUSED" });
   expect(two.attempts.length + three.attempts.length).toBe(0);
   expect(trace.attempts.length).toBe(1);
+});
+
+describe("where several answer for one identity", () => {
+  const wrong = async (): Promise<never> => {
+    throw new LektError("LEKT_PEER_IDENTITY", "Somebody else.");
+  };
+
+  /** So many paths, of which the last one leads to the peer. */
+  function chain(length: number): Duplex[] {
+    return Array.from({ length }, () => duplexPair()[0]);
+  }
+
+  function nextOf([stream, ...rest]: readonly Duplex[]): RawPath<Duplex>["next"] {
+    return Promise.resolve(stream && pathOf(stream, nextOf(rest)));
+  }
+
+  test("the next path is tried, and the trace has each", async () => {
+    const one = new Puppet("one");
+    const [first, second] = chain(2) as [Duplex, Duplex];
+    const { result, trace, open } = search([one], {
+      secure: ({ stream }) => {
+        if (stream === first) return wrong();
+        return Promise.resolve({ stream, identity: new Uint8Array(32), label: "", roundTripMs: 1 });
+      },
+    });
+    await dialling(one);
+    one.arrive(first, nextOf([second]));
+    expect((await result).raw.stream).toBe(second);
+    expect((await result).method).toBe("one");
+    expect(first.destroyed).toBe(true);
+    expect(one.attempts[0]?.signal.aborted).toBe(true);
+    expect(open.size).toBe(0);
+    expect(trace.attempts).toMatchObject([
+      { method: "one", outcome: "failed", reason: "Somebody else." },
+      { method: "one", outcome: "won" },
+    ]);
+    expect(new Set(trace.attempts.map(({ id }) => id)).size).toBe(1);
+  });
+
+  test("so many and no more are tried", async () => {
+    for (const extra of [0, 1]) {
+      const one = new Puppet("one");
+      const streams = chain(MAX_PATHS_OF_ATTEMPT + extra);
+      const { result, trace } = search([one], {
+        secure: ({ stream }) => {
+          if (stream !== streams.at(-1)) return wrong();
+          return Promise.resolve({ stream, identity: new Uint8Array(32), label: "", roundTripMs: 1 });
+        },
+      });
+      await dialling(one);
+      one.arrive(streams[0], nextOf(streams.slice(1)));
+      if (extra === 0) expect((await result).raw.stream).toBe(streams.at(-1));
+      else await expect(result).rejects.toMatchObject({ code: "LEKT_PEER_IDENTITY" });
+      expect(trace.attempts.length).toBe(MAX_PATHS_OF_ATTEMPT);
+      await expect.poll(() => streams.filter(({ destroyed }) => !destroyed).length).toBe(1 - extra);
+    }
+  });
+
+  test("what comes when it is over is destroyed", async () => {
+    const one = new Puppet("one");
+    const { result } = search([one]);
+    await dialling(one);
+    const late = chain(3);
+    let arrive = (): void => {};
+    const next = new Promise<RawPath<Duplex> | undefined>((resolve) => {
+      arrive = () => resolve(pathOf(late[0] as Duplex, nextOf(late.slice(1))));
+    });
+    one.arrive(undefined, next);
+    await result;
+    arrive();
+    await expect.poll(() => late.every(({ destroyed }) => destroyed)).toBe(true);
+  });
+
+  test("one that refuses does not speak for the others", async () => {
+    const one = new Puppet("one");
+    const [first, second] = chain(2) as [Duplex, Duplex];
+    const { result } = search([one], {
+      isContested: true,
+      secure: async ({ stream }) => {
+        if (stream === first) throw new LektError("LEKT_PEER_REFUSED", "No.");
+        return { stream, identity: new Uint8Array(32), label: "", roundTripMs: 1 };
+      },
+    });
+    await dialling(one);
+    one.arrive(first, nextOf([second]));
+    expect((await result).raw.stream).toBe(second);
+  });
+
+  test("preambles are sent one at a time, whoever has proven what", async () => {
+    const [one, two] = [new Puppet("one"), new Puppet("two")];
+    const turns: string[] = [];
+    const { result } = search([one, two], {
+      proofMs: 10,
+      secure: async ({ stream }, _signal, turn) => {
+        const name = stream === slow ? "slow" : "quick";
+        if (name === "slow") await expect.poll(() => turns.length).toBe(1);
+        await turn();
+        turns.push(name);
+        if (name === "slow") return { stream, identity: new Uint8Array(32), label: "", roundTripMs: 1 };
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        expect(turns).toEqual(["quick"]);
+        throw new LektError("LEKT_PATH", "It broke.");
+      },
+    });
+    await dialling(one, two);
+    const slow = one.arrive();
+    two.arrive();
+    expect((await result).raw.stream).toBe(slow);
+    expect(turns).toEqual(["quick", "slow"]);
+  });
 });
 
 test("when the time is over, whoever still runs has failed", async () => {

@@ -349,6 +349,16 @@ describe("errors", () => {
     });
   });
 
+  test("another program with the same identity: what to do", async () => {
+    const [a, b] = await new PeerHub().pair();
+    const twin = { ...b.asPeer, identity: a.identity };
+    a.meet({ identity: a.identity, asPeer: twin });
+    await expect(a.connections.connect(twin)).rejects.toMatchObject({
+      code: "LEKT_OPTION",
+      message: expect.stringMatching(/same identity as this client: let one of the two use another/),
+    });
+  });
+
   test("two handlers for one label", async () => {
     const a = await new PeerHub().join();
     const remove = a.connections.onConnection("x", () => {});

@@ -1,5 +1,7 @@
+import { setMaxListeners } from "node:events";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Cancellation,
   type Circuit,
@@ -16,11 +18,21 @@ import {
   type RawPath,
   safeText,
   serviceObstacle,
+  toHex,
 } from "@lekt/protocol";
+import { isContested, MAX_ANSWERS } from "../network/contested-peers.ts";
+import { allTried, FoundPaths, oneAtLeast } from "../network/found-paths.ts";
 import { connectCircuit } from "./circuit-connection.ts";
 import { circuitRoundTripMs } from "./circuit-round-trip.ts";
 import { formatRelayAddress, parseRelayAddress, type RelayAddress } from "./relay-address.ts";
-import { failSignal, offerSignal, type RelayOffer, readOffer, readReason } from "./relay-signals.ts";
+import {
+  answerSignal,
+  failSignal,
+  offerSignal,
+  type RelayOffer,
+  readOffer,
+  readReason,
+} from "./relay-signals.ts";
 
 export interface RelayMethodOptions {
   /**
@@ -36,6 +48,9 @@ export interface RelayMethodOptions {
 
 /** The other side has to come in 10 s or the relay refuses; so long a connection and the answer may take. */
 const FOLLOW_TIMEOUT_MS = 15_000;
+
+/** Where others show the peer's identity, all who are there have answered by then. */
+const ANSWERS_MS = 5_000;
 
 /** What is asked for a report. */
 const REPORT_TIMEOUT_MS = 10_000;
@@ -83,39 +98,70 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   }
 
   async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
-    const host = this.#started();
+    this.#started();
     if (attempt.signal.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
-    const { identity } = attempt.peer;
-    const underWay = new UnderWay(identity);
+    const { peer, id } = attempt;
+    const underWay = new UnderWay(peer);
     const abort = () => underWay.end("LEKT_ABORTED", GIVEN_UP);
     attempt.signal.addEventListener("abort", abort, { once: true });
-    const key = keyOf(identity, attempt.id);
+    const key = keyOf(peer.identity, id);
     this.#dials.set(key, underWay);
+    const paths = new FoundPaths();
+    const finish = (error = new LektError("LEKT_CONNECT", GIVEN_UP)) => {
+      attempt.signal.removeEventListener("abort", abort);
+      this.#dials.delete(key);
+      paths.end(error);
+    };
+    this.#meet(attempt, underWay, paths).then(() => finish(), finish);
+    return paths.first;
+  }
+
+  /** Resolves when the path is there; where others show the peer's identity, when all who answer were met. */
+  async #meet(attempt: DialAttempt, underWay: UnderWay, paths: FoundPaths): Promise<void> {
+    const host = this.#started();
+    const { id } = attempt;
+    const { identity } = attempt.peer;
+    const wantsAnswer = underWay.isContested;
+    const meetings = new Map<string, Promise<void>>();
+    const meet = (address: RelayAddress, token: Uint8Array, namedBy: "server" | "peer") => {
+      attempt.candidate(`relay ${formatRelayAddress(address)}`);
+      const connected = underWay.unlessEnded(this.#connect(address, token, underWay.cancellation, namedBy));
+      const meeting = connected.then((socket) => paths.push(pathOf(socket)));
+      meeting.catch((error: Error) => wantsAnswer && attempt.note(error.message));
+      meetings.set(toHex(token), meeting);
+    };
     let isOffered = false;
     try {
       const circuit = await underWay.unlessEnded(host.circuit());
       const address = addressIn(circuit);
-      attempt.candidate(`relay ${circuit.relay}`);
-      host.signal(identity, offerSignal(attempt.id, circuit.token, circuit.relay));
+      host.signal(identity, offerSignal(id, circuit, { wantsAnswer }));
       isOffered = true;
-      const token = fromHex(circuit.token) as Uint8Array;
-      return pathOf(
-        await underWay.unlessEnded(this.#connect(address, token, underWay.cancellation, "server")),
-      );
+      meet(address, fromHex(circuit.token) as Uint8Array, "server");
+      if (wantsAnswer) {
+        underWay.onRefusal = (reason) => attempt.note(reason);
+        underWay.onAnswer = (answer) => {
+          const relay = this.#relayFor(answer);
+          if (!relay || meetings.has(toHex(answer.token)) || meetings.size > MAX_ANSWERS) return;
+          meet(relay, answer.token, this.#namedBy);
+        };
+        await underWay.unlessEnded(sleep(ANSWERS_MS, undefined, { signal: underWay.cancellation }));
+      }
+      await allTried(() => [...meetings.values()]);
     } catch (error) {
       const told = underWay.error ?? (error as LektError);
       // The other side would wait at the relay.
-      if (isOffered && !underWay.isPeerGone) host.signal(identity, failSignal(attempt.id, told.message));
+      if (isOffered && !underWay.isPeerGone) host.signal(identity, failSignal(id, told.message));
       throw told;
-    } finally {
-      attempt.signal.removeEventListener("abort", abort);
-      this.#dials.delete(key);
     }
   }
 
   received(from: PeerTarget, message: PeerSignal): void {
     const key = keyOf(from.identity, message.attempt);
     if (message.type === "offer") this.#offered(from, message, key);
+    if (message.type === "answer") {
+      const answer = readOffer(message);
+      if (answer) this.#dials.get(key)?.onAnswer?.(answer);
+    }
     if (message.type !== "fail") return;
     const reason = safeText(readReason(message));
     for (const attempts of [this.#dials, this.#offers]) {
@@ -176,31 +222,40 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       refuse("this peer knows no relay of its server");
       return;
     }
-    const underWay = new UnderWay(from.identity);
+    const underWay = new UnderWay(from);
     this.#offers.set(key, underWay);
     const timer = setTimeout(
       () => underWay.end("LEKT_TIMEOUT", "The relay did not answer."),
       FOLLOW_TIMEOUT_MS,
     );
-    underWay
-      .unlessEnded(
-        this.#connect(
-          address,
-          offer.token,
-          underWay.cancellation,
-          this.#options.foreignRelays ? "peer" : "server",
-        ),
-      )
-      .then(
-        (socket) => host.accepted(pathOf(socket), { identity: from.identity, attempt: message.attempt }),
-        (error: Error) => {
-          if (!underWay.isPeerGone) refuse(error.message);
-        },
-      )
+    const ways = [this.#connect(address, offer.token, underWay.cancellation, this.#namedBy)];
+    if (offer.wantsAnswer) ways.push(this.#answer(from, message.attempt, underWay));
+    const by = { identity: from.identity, attempt: message.attempt };
+    oneAtLeast(
+      ways.map((way) => underWay.unlessEnded(way).then((socket) => host.accepted(pathOf(socket), by))),
+    )
+      .catch((error: Error) => {
+        if (!underWay.isPeerGone) refuse(error.message);
+      })
       .finally(() => {
         clearTimeout(timer);
         this.#offers.delete(key);
       });
+  }
+
+  /** Waits at a circuit of its own, which only who dials is told of. */
+  async #answer(from: PeerTarget, attempt: string, { cancellation }: UnderWay): Promise<Socket> {
+    const host = this.#started();
+    const circuit = await host.circuit();
+    const address = addressIn(circuit);
+    if (cancellation.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
+    host.signal(from.identity, answerSignal(attempt, circuit));
+    return this.#connect(address, fromHex(circuit.token) as Uint8Array, cancellation, "server");
+  }
+
+  /** Who names the relay of a peer's circuit. */
+  get #namedBy(): "server" | "peer" {
+    return this.#options.foreignRelays ? "peer" : "server";
   }
 
   #connect(
@@ -228,6 +283,10 @@ class RelayMethod implements ConnectionMethod<Duplex> {
 /** An attempt that can be ended from outside, once. */
 class UnderWay {
   readonly identity: string;
+  /** Others show the peer's identity: nobody ends it in the peer's name. */
+  readonly isContested: boolean;
+  onAnswer: ((answer: RelayOffer) => void) | undefined;
+  onRefusal: ((reason: string) => void) | undefined;
   /** Why it was ended. */
   error: LektError | undefined;
   /** The other side gave up, so it need not be told. */
@@ -236,14 +295,18 @@ class UnderWay {
   readonly #ended: Promise<never>;
   #reject: (error: LektError) => void = () => {};
 
-  constructor(identity: string) {
-    this.identity = identity;
+  constructor(peer: PeerTarget) {
+    this.identity = peer.identity;
+    this.isContested = isContested(peer);
+    // Each circuit that is followed listens.
+    setMaxListeners(0, this.#controller.signal);
     this.#ended = new Promise((_, reject) => {
       this.#reject = reject;
     });
     this.#ended.catch(() => {});
   }
 
+  /** Fired at its end. */
   get cancellation(): AbortSignal {
     return this.#controller.signal;
   }
@@ -256,6 +319,10 @@ class UnderWay {
   }
 
   peerGone(message: string): void {
+    if (this.isContested) {
+      this.onRefusal?.(message);
+      return;
+    }
     this.isPeerGone = true;
     this.end("LEKT_CONNECT", message);
   }

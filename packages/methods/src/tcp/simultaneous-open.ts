@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,10 +14,11 @@ import {
   safeText,
 } from "@lekt/protocol";
 import { aborted } from "../network/cancellation.ts";
+import { addressesOf, isContested, MAX_ANSWERS } from "../network/contested-peers.ts";
 import { endpointText } from "../network/endpoint-text.ts";
-import { dialFromPort } from "./fixed-port-dial.ts";
+import { allTried } from "../network/found-paths.ts";
+import { LeasedDials } from "./leased-dials.ts";
 import { LocalPorts, type PortLease } from "./local-ports.ts";
-import { rawPath } from "./peer-socket.ts";
 
 /** Signals are best effort: an offer is repeated until it is answered. */
 const OFFER_AGAIN_MS = 1_000;
@@ -30,12 +32,17 @@ const MAX_REASON_LENGTH = 200;
 
 interface Offer {
   readonly peer: string;
+  /** Others show the peer's identity: nobody ends it in the peer's name. */
+  readonly isContested: boolean;
   onAnswer(port: number): void;
   onFailure(reason: string): void;
+  /** The peer says so, or somebody in its name. */
+  onRefusal(reason: string): void;
 }
 
 interface Answer {
   readonly peer: string;
+  readonly isContested: boolean;
   readonly abort: AbortController;
   lease?: PortLease;
   /** The dialing peer begins now. */
@@ -64,20 +71,26 @@ export class SimultaneousOpen {
     this.#facts = facts;
   }
 
-  /** Rejects with an `Error` that gives the reason. */
-  async dial(attempt: DialAttempt, signal: AbortSignal): Promise<RawPath<Duplex>> {
+  /**
+   * Resolves when all who answered are dialled or given up: after the first, where nobody else shows the identity.
+   * Rejects with an `Error` that gives the reason.
+   */
+  async dial(
+    attempt: DialAttempt,
+    signal: AbortSignal,
+    onPath: (path: RawPath<Duplex>) => void,
+  ): Promise<void> {
     const { id, peer } = attempt;
     const lease = await this.#lease(peer);
     if (typeof lease === "string") throw new Error(`simultaneous open: ${lease}`);
     const either = AbortSignal.any([signal, this.#closing.signal]);
+    // Each answer that is followed listens.
+    setMaxListeners(0, either);
+    const dials = new LeasedDials(lease, onPath);
     try {
-      const remote = await this.#agree(attempt, lease, either);
-      attempt.candidate(`tcp ${endpointText(remote.address, remote.port)}, simultaneous open`);
-      const socket = await dialFromPort(lease.local, remote, either);
-      socket.once("close", lease.releaseLater);
-      return rawPath(socket, "both");
+      await this.#offer(attempt, lease, either, dials);
     } catch (error) {
-      lease.release();
+      dials.end();
       this.#signal(peer.identity, id, "fail", { reason: (error as Error).message });
       throw error;
     }
@@ -89,15 +102,17 @@ export class SimultaneousOpen {
     else if (type === "go") this.#answers.get(answerKey(from.identity, attempt))?.onGo();
     else if (type === "answer") this.#offerTo(from, attempt)?.onAnswer(portOf(message));
     else if (type === "fail") {
-      this.#offerTo(from, attempt)?.onFailure(reasonOf(message));
-      this.#answers.get(answerKey(from.identity, attempt))?.abort.abort();
+      this.#offerTo(from, attempt)?.onRefusal(reasonOf(message));
+      const answer = this.#answers.get(answerKey(from.identity, attempt));
+      if (!answer?.isContested) answer?.abort.abort();
     }
   }
 
   undeliverable(to: string): void {
-    for (const { peer, onFailure } of this.#offers.values())
-      if (peer === to) onFailure("the peer takes no signals");
-    for (const { peer, abort } of this.#answers.values()) if (peer === to) abort.abort();
+    for (const { peer, onRefusal } of this.#offers.values())
+      if (peer === to) onRefusal("the peer takes no signals");
+    for (const { peer, isContested, abort } of this.#answers.values())
+      if (peer === to && !isContested) abort.abort();
   }
 
   close(): void {
@@ -106,71 +121,127 @@ export class SimultaneousOpen {
   }
 
   /** @returns in words why these two cannot. */
-  async #lease({ identity, address }: PeerTarget): Promise<PortLease | string> {
+  async #lease(peer: PeerTarget): Promise<PortLease | string> {
     const own = this.#facts?.publicAddress;
+    const [address] = addressesOf(peer);
     if (address === undefined) return "the address of the peer is not known";
-    if (own !== undefined && isIPv6(own) !== isIPv6(address))
+    if (this.#reachable(peer).length === 0 && own !== undefined)
       return `this machine is seen on IPv${isIPv6(own) ? 6 : 4}, the peer on IPv${isIPv6(address) ? 6 : 4}`;
-    return this.#ports.lease(identity, this.#facts);
+    return this.#ports.lease(peer.identity, this.#facts);
   }
 
-  /** The peer names no more than a port: the address is the roster's, and nobody else is sent anything (spec 9.5.4). */
-  #remote({ address = "" }: PeerTarget, port: number): Endpoint {
+  /** Those of the family in which the own port is known. */
+  #reachable(peer: PeerTarget): string[] {
+    const own = this.#facts?.publicAddress;
+    return addressesOf(peer).filter((address) => own === undefined || isIPv6(own) === isIPv6(address));
+  }
+
+  /** A peer names no more than a port: the address is the roster's, and nobody else is sent anything (spec 9.5.4). */
+  #remotes(peer: PeerTarget, port: number): Endpoint[] {
+    const addresses = this.#reachable(peer);
     const { allowed, refused } = allowedTargets({
-      candidates: [{ address, port }],
-      peerAddress: address,
+      candidates: addresses.map((address) => ({ address, port })),
+      peerAddress: addresses[0],
+      otherAddresses: addresses.slice(1),
       ownPublicAddress: this.#facts?.publicAddress,
       ownLocalAddress: this.#facts?.localAddress,
     });
-    const target = allowed[0];
-    if (!target) throw new Error(`simultaneous open: ${refused[0]?.reason}`);
-    return target;
+    if (allowed.length === 0) throw new Error(`simultaneous open: ${refused[0]?.reason}`);
+    return allowed;
   }
 
-  async #agree(attempt: DialAttempt, lease: PortLease, signal: AbortSignal): Promise<Endpoint> {
+  async #offer(
+    attempt: DialAttempt,
+    lease: PortLease,
+    signal: AbortSignal,
+    dials: LeasedDials,
+  ): Promise<void> {
     const { id, peer } = attempt;
+    const contested = isContested(peer);
     let sentAtMs = 0;
     const offer = () => {
       sentAtMs = performance.now();
       this.#signal(peer.identity, id, "offer", { port: lease.publicPort });
     };
     const repeating = setInterval(offer, OFFER_AGAIN_MS);
+    /** By the port in the answer. */
+    const meetings = new Map<number, Promise<void>>();
+    const onAnswer = (port: number) => {
+      if (meetings.has(port) || meetings.size >= MAX_ANSWERS) return;
+      if (!contested) clearInterval(repeating);
+      const meeting = this.#meet(attempt, port, sentAtMs, signal, dials);
+      meeting.catch((error: Error) => contested && attempt.note(error.message));
+      meetings.set(port, meeting);
+    };
     try {
-      const answered = this.#answerTo(id, peer.identity, signal);
+      const answered = this.#answersTo(attempt, signal, onAnswer);
       offer();
-      const remote = this.#remote(peer, await answered);
-      const roundTripMs = performance.now() - sentAtMs;
-      attempt.note(`simultaneous open agreed on within ${Math.round(roundTripMs)} ms`);
-      this.#signal(peer.identity, id, "go");
-      // So both begin at the same time: neither packet may reach a router that does not expect it yet.
-      const waitMs = Math.min(MAX_HEAD_START_MS, roundTripMs / 2);
-      await sleep(waitMs, undefined, { signal }).catch(() => Promise.reject(aborted()));
-      return remote;
+      await answered;
+      clearInterval(repeating);
+      await allTried(() => [...meetings.values()]);
     } finally {
       clearInterval(repeating);
+      this.#offers.delete(id);
     }
   }
 
-  #answerTo(attempt: string, peer: string, signal: AbortSignal): Promise<number> {
-    return new Promise((resolve, reject) => {
+  /** Resolves with the first answer; where others show the peer's identity, when the time for answers is over. */
+  #answersTo(attempt: DialAttempt, signal: AbortSignal, onAnswer: (port: number) => void) {
+    const { id, peer } = attempt;
+    const contested = isContested(peer);
+    return new Promise<void>((resolve, reject) => {
+      let isAnswered = false;
       const finish = (settle: () => void) => {
         clearTimeout(timer);
         signal.removeEventListener("abort", onAbort);
-        this.#offers.delete(attempt);
         settle();
       };
       const fail = (reason: string) => finish(() => reject(new Error(`simultaneous open: ${reason}`)));
       const onAbort = () => finish(() => reject(aborted()));
-      const timer = setTimeout(() => fail("the peer does not answer"), AGREEMENT_MS);
+      const timer = setTimeout(
+        () => (isAnswered ? finish(resolve) : fail("the peer does not answer")),
+        AGREEMENT_MS,
+      );
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#offers.set(attempt, { peer, onAnswer: (port) => finish(() => resolve(port)), onFailure: fail });
+      this.#offers.set(id, {
+        peer: peer.identity,
+        isContested: contested,
+        onAnswer: (port) => {
+          isAnswered = true;
+          onAnswer(port);
+          if (!contested) finish(resolve);
+        },
+        onFailure: fail,
+        onRefusal: (reason) => (contested ? attempt.note(`simultaneous open: ${reason}`) : fail(reason)),
+      });
       if (signal.aborted) onAbort();
     });
   }
 
+  /** Who answered is at one of the addresses that the roster has for the identity. */
+  async #meet(
+    attempt: DialAttempt,
+    port: number,
+    offeredAtMs: number,
+    signal: AbortSignal,
+    dials: LeasedDials,
+  ): Promise<void> {
+    const { id, peer } = attempt;
+    const remotes = this.#remotes(peer, port);
+    const roundTripMs = performance.now() - offeredAtMs;
+    attempt.note(`simultaneous open agreed on within ${Math.round(roundTripMs)} ms`);
+    this.#signal(peer.identity, id, "go");
+    // So both begin at the same time: neither packet may reach a router that does not expect it yet.
+    const waitMs = Math.min(MAX_HEAD_START_MS, roundTripMs / 2);
+    await sleep(waitMs, undefined, { signal }).catch(() => Promise.reject(aborted()));
+    for (const remote of remotes)
+      attempt.candidate(`tcp ${endpointText(remote.address, remote.port)}, simultaneous open`);
+    await dials.dial(remotes, signal);
+  }
+
   #onOffer(from: PeerTarget, message: PeerSignal): void {
     // It may come before the roster's news about its sender; it will be repeated.
-    if (from.address === undefined) return;
+    if (addressesOf(from).length === 0) return;
     const key = answerKey(from.identity, message.attempt);
     const known = this.#answers.get(key);
     if (known) {
@@ -183,7 +254,12 @@ export class SimultaneousOpen {
       this.#signal(from.identity, message.attempt, "fail", { reason: "too many attempts at once" });
       return;
     }
-    const answer: Answer = { peer: from.identity, abort: new AbortController(), onGo: () => {} };
+    const answer: Answer = {
+      peer: from.identity,
+      isContested: isContested(from),
+      abort: new AbortController(),
+      onGo: () => {},
+    };
     this.#answers.set(key, answer);
     void this.#answer(from, message, answer).finally(() => this.#answers.delete(key));
   }
@@ -192,20 +268,21 @@ export class SimultaneousOpen {
     const { attempt } = message;
     const signal = AbortSignal.any([answer.abort.signal, this.#closing.signal]);
     let lease: PortLease | string | undefined;
+    let dials: LeasedDials | undefined;
     try {
-      const remote = this.#remote(from, portOf(message));
+      const remotes = this.#remotes(from, portOf(message));
       lease = await this.#leaseForAnswer(from);
       if (typeof lease === "string") throw new Error(lease);
-      const { publicPort, local, releaseLater } = lease;
       answer.lease = lease;
+      dials = new LeasedDials(lease, (path) =>
+        this.#host.accepted(path, { identity: from.identity, attempt }),
+      );
       const begun = goOf(answer, signal);
-      this.#signal(from.identity, attempt, "answer", { port: publicPort });
+      this.#signal(from.identity, attempt, "answer", { port: lease.publicPort });
       await begun;
-      const socket = await dialFromPort(local, remote, signal);
-      socket.once("close", releaseLater);
-      this.#host.accepted(rawPath(socket, "both"), { identity: from.identity, attempt });
+      await dials.dial(remotes, signal);
     } catch (error) {
-      if (typeof lease === "object") lease.release();
+      dials?.end();
       if (!signal.aborted) this.#signal(from.identity, attempt, "fail", { reason: (error as Error).message });
     }
   }
@@ -215,7 +292,7 @@ export class SimultaneousOpen {
     const lease = await this.#lease(from);
     if (typeof lease === "object" || this.#host.identity < from.identity) return lease;
     const own = [...this.#offers.values()].find(({ peer }) => peer === from.identity);
-    if (!own) return lease;
+    if (!own || own.isContested) return lease;
     own.onFailure("the peer dials at the same time, and there is one port for both");
     // The failed attempt gives its port back.
     await sleep(0);

@@ -15,6 +15,7 @@ import {
   type MethodHost,
   type MethodReport,
   type NetworkFacts,
+  type PeerEntry,
   type PeerSignal,
   type PeerTarget,
   type PortMappingReport,
@@ -25,6 +26,7 @@ import {
 } from "@lekt/protocol";
 import { aborted, abortSignal } from "../network/cancellation.ts";
 import { endpointText } from "../network/endpoint-text.ts";
+import { FoundPaths } from "../network/found-paths.ts";
 import { furtherEndpoints, ownAddresses } from "../network/own-addresses.ts";
 import type { MappedPort } from "../port-mapping/gateway.ts";
 import { type GatewaySearch, PortMapping } from "../port-mapping/port-mapping.ts";
@@ -95,26 +97,32 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
   }
 
   async dial(attempt: DialAttempt): Promise<RawPath<Duplex>> {
-    const { simultaneousOpen } = this.#started();
     const wanted = AbortSignal.any([abortSignal(attempt.signal), this.#closing.signal]);
     const settled = new AbortController();
     const signal = AbortSignal.any([wanted, settled.signal]);
-    const throughOpenPort = this.#dialOpenPorts(attempt, signal);
-    const agreed = openPortsHadTheirChance(throughOpenPort, signal).then(() =>
-      simultaneousOpen.dial(attempt, signal),
+    const { others = [] } = attempt.peer;
+    const paths = new FoundPaths();
+    const push = (path: RawPath<Duplex>) => {
+      paths.push(path);
+      // Where nobody else shows the peer's identity, one path is enough.
+      if (others.length === 0) settled.abort();
+    };
+    const entries = [attempt.peer, ...others];
+    const throughOpenPorts = entries.map(async (entry, place) => {
+      await hadTheirChance([], place * OPEN_PORT_HEAD_START_MS, signal);
+      push(await this.#dialOpenPorts(attempt, entry, signal));
+    });
+    const agreed = hadTheirChance(throughOpenPorts, OPEN_PORT_HEAD_START_MS, signal).then(() =>
+      this.#started().simultaneousOpen.dial(attempt, signal, push),
     );
-    const ways = [throughOpenPort, agreed];
-    try {
-      const path = await Promise.any(ways);
-      for (const way of ways) destroyUnless(path, way);
-      return path;
-    } catch (error) {
-      if (wanted.aborted) throw aborted();
-      const reasons = (error as AggregateError).errors.map((reason: Error) => reason.message).join("; ");
-      throw new LektError("LEKT_CONNECT", `Cannot reach the peer by tcp: ${reasons}.`, { cause: error });
-    } finally {
-      settled.abort();
-    }
+    void Promise.allSettled([...throughOpenPorts, agreed]).then((ways) => {
+      const reasons = ways.flatMap((way) =>
+        way.status === "rejected" ? [(way.reason as Error).message] : [],
+      );
+      const text = `Cannot reach the peer by tcp: ${[...new Set(reasons)].join("; ")}.`;
+      paths.end(wanted.aborted ? aborted() : new LektError("LEKT_CONNECT", text));
+    });
+    return paths.first;
   }
 
   received(from: PeerTarget, message: PeerSignal): void {
@@ -151,8 +159,12 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
     return this.#running;
   }
 
-  async #dialOpenPorts(attempt: DialAttempt, signal: AbortSignal): Promise<RawPath<Duplex>> {
-    const socket = await connectionRace(this.#targets(attempt), {
+  async #dialOpenPorts(
+    attempt: DialAttempt,
+    entry: PeerEntry,
+    signal: AbortSignal,
+  ): Promise<RawPath<Duplex>> {
+    const socket = await connectionRace(this.#targets(attempt, entry), {
       signal,
       onStart: ({ address, port, reach }) =>
         attempt.candidate(`tcp ${endpointText(address, port)}, ${reach}`),
@@ -162,16 +174,15 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
     return rawPath(socket, "here");
   }
 
-  #targets(attempt: DialAttempt): Target[] {
-    const { peer } = attempt;
-    const ports = decodeListeningPorts(peer.payload ?? new Uint8Array(2));
+  #targets(attempt: DialAttempt, { address: peerAddress, payload }: PeerEntry): Target[] {
+    const ports = decodeListeningPorts(payload ?? new Uint8Array(2));
     if (typeof ports === "string") return [];
     const candidates: Endpoint[] = [...ports.endpoints];
-    if (peer.address !== undefined && ports.port !== 0)
-      candidates.unshift({ address: peer.address, port: ports.port });
+    if (peerAddress !== undefined && ports.port !== 0)
+      candidates.unshift({ address: peerAddress, port: ports.port });
     const { allowed, refused } = allowedTargets({
       candidates,
-      peerAddress: peer.address,
+      peerAddress,
       ownPublicAddress: this.#facts?.publicAddress,
       ownLocalAddress: this.#facts?.localAddress,
     });
@@ -242,21 +253,16 @@ function isOwn({ text, scope }: ScopedAddress): boolean {
   return scope === "loopback" || ownAddresses().some((address) => address.text === text);
 }
 
-async function openPortsHadTheirChance(dialled: Promise<unknown>, signal: AbortSignal): Promise<void> {
+/** Waits so long, or until none of these goes on. */
+async function hadTheirChance(
+  dials: readonly Promise<unknown>[],
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const timer = new AbortController();
   const either = AbortSignal.any([signal, timer.signal]);
-  await Promise.race([sleep(OPEN_PORT_HEAD_START_MS, undefined, { signal: either }), dialled]).catch(
-    () => {},
-  );
+  const delay = sleep(delayMs, undefined, { signal: either }).catch(() => {});
+  await (dials.length > 0 ? Promise.race([delay, Promise.allSettled(dials)]) : delay);
   timer.abort();
   if (signal.aborted) throw aborted();
-}
-
-function destroyUnless(winner: RawPath<Duplex>, way: Promise<RawPath<Duplex>>): void {
-  way.then(
-    (path) => {
-      if (path !== winner) path.stream.destroy();
-    },
-    () => {},
-  );
 }

@@ -8,6 +8,7 @@ import {
   type RefusedTarget,
   type Target,
 } from "@lekt/protocol";
+import { addressesOf } from "../network/contested-peers.ts";
 import type { PeerRole } from "./probe.ts";
 import type { PunchOptions } from "./punch.ts";
 import { type PunchPlan, planPunch } from "./punch-plan.ts";
@@ -44,10 +45,12 @@ interface PreparedPunch {
 /** What both sides make of their two descriptions (spec 9.7.5). */
 export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPunch {
   const { role, attempt, peer, own, theirs } = setup;
+  const [peerAddress, ...otherAddresses] = addressesOf(peer);
   const judge = (candidates: readonly UdpCandidate[]) =>
     allowedTargets({
       candidates,
-      peerAddress: peer.address,
+      peerAddress,
+      otherAddresses,
       ownPublicAddress: network.facts?.publicAddress,
       ownLocalAddress: network.facts?.localAddress,
     });

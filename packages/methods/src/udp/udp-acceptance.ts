@@ -4,7 +4,7 @@ import type { MethodHost, PeerTarget } from "@lekt/protocol";
 import { PunchRun } from "./punch-run.ts";
 import { preparePunch } from "./punch-setup.ts";
 import type { UdpNetwork } from "./udp-network.ts";
-import { descriptionSignal, failSignal, type UdpDescription } from "./udp-signal.ts";
+import { descriptionSignal, dialingStream, failSignal, type UdpDescription } from "./udp-signal.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
 /** One round of an attempt that a peer began: answers its offer and punches from this side. */
@@ -103,7 +103,8 @@ export class UdpAcceptance {
       const hole = await this.#run?.hole;
       if (hole && !this.#isStopped) {
         const by = { identity: this.#peer.identity, attempt: this.#attempt };
-        this.#host.accepted(this.#network.openPath(hole, own, theirs), by);
+        const ids = { own: own.stream, peer: dialingStream(theirs, own) };
+        this.#host.accepted(this.#network.openPath(hole, ids), by);
         this.#isOpen = true;
       }
     } finally {

@@ -1,12 +1,17 @@
+import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type DialAttempt, LektError, type MethodHost, type PeerSignal, type RawPath } from "@lekt/protocol";
 import { aborted, abortSignal } from "../network/cancellation.ts";
+import { isContested, MAX_ANSWERS } from "../network/contested-peers.ts";
 import { endpointText } from "../network/endpoint-text.ts";
+import { allTried } from "../network/found-paths.ts";
 import { PunchRun } from "./punch-run.ts";
 import { preparePunch } from "./punch-setup.ts";
 import type { UdpNetwork } from "./udp-network.ts";
 import {
   descriptionSignal,
+  dialingStream,
   failSignal,
   goSignal,
   MAX_ROUNDS,
@@ -18,6 +23,8 @@ import type { UdpSocket } from "./udp-socket.ts";
 
 /** The peer asks its STUN servers before it answers, which takes it 2 s where none answers. */
 const ANSWER_TIMEOUT_MS = 6_000;
+/** Where others show the peer's identity, all who are there have answered by then. */
+const OTHER_ANSWERS_MS = 3_000;
 /** Signals may be lost, and a peer leaves an offer alone as long as its roster lacks who makes it. */
 const OFFER_INTERVAL_MS = 500;
 
@@ -35,6 +42,8 @@ export class UdpDial {
     this.#network = network;
     this.#host = host;
     this.#attempt = attempt;
+    // Each answer that is followed listens.
+    setMaxListeners(0, this.#ended.signal);
     const signal = abortSignal(attempt.signal);
     signal.addEventListener("abort", () => this.#ended.abort(aborted()), { signal: this.#ended.signal });
     if (signal.aborted) this.#ended.abort(aborted());
@@ -46,28 +55,41 @@ export class UdpDial {
 
   received(message: PeerSignal): void {
     if (message.type === "fail") {
-      this.#isTold = true;
+      this.#isTold = !this.#isContested;
       // Behind the peer's answer: what this side makes of that comes first, as its own view of the reason.
-      setImmediate(() => this.fail(`the peer gave up: ${readReason(message)}`));
+      setImmediate(() => this.refused(`the peer gave up: ${readReason(message)}`));
     } else if (message.type === "answer") {
       const answer = readDescription(message);
       if (answer?.round === this.#round) this.#answered?.(answer);
     }
   }
 
+  /** The peer says so, or somebody in its name. */
+  refused(reason: string): void {
+    if (this.#isContested) this.#attempt.note(reason);
+    else this.fail(reason);
+  }
+
   fail(reason: string): void {
     this.#ended.abort(noPath(reason));
   }
 
-  async run(): Promise<RawPath<Duplex>> {
+  /** Resolves when there is a path; where others show the peer's identity, when all who answer were tried. */
+  async run(onPath: (path: RawPath<Duplex>) => void): Promise<void> {
     try {
+      let paths = 0;
       let hasHeard = false;
-      for (; this.#round < MAX_ROUNDS; this.#round++) {
-        const result = await this.#tryRound();
-        if (typeof result !== "boolean") return result;
-        hasHeard ||= result;
+      const opened = (path: RawPath<Duplex>) => {
+        paths++;
+        onPath(path);
+      };
+      for (; this.#round < MAX_ROUNDS && (paths === 0 || this.#isContested); this.#round++) {
+        if (await this.#tryRound(opened)) hasHeard = true;
       }
-      throw noPath(hasHeard ? "the peer's packets came through, and ours did not" : "no packet came through");
+      if (paths === 0)
+        throw noPath(
+          hasHeard ? "the peer's packets came through, and ours did not" : "no packet came through",
+        );
     } catch (error) {
       if (!this.#isTold) {
         const reason = error instanceof LektError ? error.message : "it cannot go on";
@@ -79,21 +101,51 @@ export class UdpDial {
     }
   }
 
-  /** @returns the path, or whether at least one packet of the peer came. */
-  async #tryRound(): Promise<RawPath<Duplex> | boolean> {
+  get #isContested(): boolean {
+    return isContested(this.#attempt.peer);
+  }
+
+  /** @returns whether at least one packet of the peer came. */
+  async #tryRound(opened: (path: RawPath<Duplex>) => void): Promise<boolean> {
     const socket = this.#network.socketOf(this.#round);
     try {
-      return await this.#tryFrom(socket);
+      return await this.#tryFrom(socket, opened);
     } finally {
       // Where it carries the stream, it closes after it.
       this.#network.release(socket);
     }
   }
 
-  async #tryFrom(socket: UdpSocket): Promise<RawPath<Duplex> | boolean> {
-    const { id, peer } = this.#attempt;
+  async #tryFrom(socket: UdpSocket, opened: (path: RawPath<Duplex>) => void): Promise<boolean> {
     const own = await this.#unlessEnded(this.#network.describe(socket, this.#round));
-    const theirs = await this.#offer(own);
+    /** By the secret in the answer. */
+    const punches = new Map<string, Promise<void>>();
+    let hasHeard = false;
+    const onAnswer = (theirs: UdpDescription) => {
+      if (punches.has(theirs.secret) || punches.size >= MAX_ANSWERS) return;
+      const punch = this.#punch(socket, own, theirs, opened).then((isHeard) => {
+        hasHeard ||= isHeard;
+      });
+      punch.catch((error: Error) => this.#isContested && this.#attempt.note(error.message));
+      punches.set(theirs.secret, punch);
+    };
+    try {
+      await this.#offer(own, onAnswer);
+      await this.#unlessEnded(allTried(() => [...punches.values()]));
+      return hasHeard;
+    } finally {
+      this.#answered = undefined;
+    }
+  }
+
+  /** @returns whether a packet of the peer came. */
+  async #punch(
+    socket: UdpSocket,
+    own: UdpDescription,
+    theirs: UdpDescription,
+    opened: (path: RawPath<Duplex>) => void,
+  ): Promise<boolean> {
+    const { id, peer } = this.#attempt;
     const { targets, refused, plan, options } = preparePunch(this.#network, {
       role: "dialing",
       attempt: id,
@@ -116,22 +168,30 @@ export class UdpDial {
       const hole = await this.#unlessEnded(run.hole);
       if (!hole) return run.hasHeard;
       if (run.usesManySockets) this.#attempt.note("found by the many-socket method");
-      return this.#network.openPath(hole, own, theirs);
+      opened(this.#network.openPath(hole, { own: dialingStream(own, theirs), peer: theirs.stream }));
+      return true;
     } finally {
       search.end();
       run.stop();
     }
   }
 
-  async #offer(own: UdpDescription): Promise<UdpDescription> {
-    const answer = new Promise<UdpDescription>((resolve) => {
-      this.#answered = resolve;
+  /** Resolves with the first answer; where others show the peer's identity, when the others had time for theirs. */
+  async #offer(own: UdpDescription, onAnswer: (answer: UdpDescription) => void): Promise<void> {
+    const answered = new Promise<void>((resolve) => {
+      this.#answered = (answer) => {
+        onAnswer(answer);
+        resolve();
+      };
     });
     const offer = () => this.#host.signal(this.peer, descriptionSignal("offer", this.#attempt.id, own));
     offer();
     const again = setInterval(offer, OFFER_INTERVAL_MS);
     const timer = setTimeout(() => this.fail("it does not answer"), ANSWER_TIMEOUT_MS);
-    return this.#unlessEnded(answer).finally(() => {
+    const others = this.#isContested
+      ? sleep(OTHER_ANSWERS_MS, undefined, { signal: this.#ended.signal })
+      : undefined;
+    return this.#unlessEnded(Promise.all([answered, others]).then(() => {})).finally(() => {
       clearInterval(again);
       clearTimeout(timer);
     });
@@ -139,6 +199,7 @@ export class UdpDial {
 
   async #unlessEnded<Result>(promise: Promise<Result>): Promise<Result> {
     const { signal } = this.#ended;
+    promise.catch(() => {});
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const onAbort = () => reject(signal.reason);

@@ -14,6 +14,8 @@ import {
   type RawPath,
 } from "@lekt/protocol";
 import { aborted } from "../network/cancellation.ts";
+import { addressesOf, isContested } from "../network/contested-peers.ts";
+import { FoundPaths } from "../network/found-paths.ts";
 import { UdpAcceptance } from "./udp-acceptance.ts";
 import { UdpDial } from "./udp-dial.ts";
 import { UdpNetwork, type UdpNetworkOptions } from "./udp-network.ts";
@@ -63,11 +65,13 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     const { host, network } = this.#running();
     const dial = new UdpDial(network, host, attempt);
     this.#dials.set(attempt.id, dial);
-    try {
-      return await dial.run();
-    } finally {
+    const paths = new FoundPaths();
+    const finish = (error: Error = aborted()) => {
       this.#dials.delete(attempt.id);
-    }
+      paths.end(error);
+    };
+    dial.run((path) => paths.push(path)).then(() => finish(), finish);
+    return paths.first;
   }
 
   received(from: PeerTarget, message: PeerSignal): void {
@@ -77,12 +81,13 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     if (dial?.peer === from.identity && type !== "offer") dial.received(message);
     else if (type === "offer") this.#accept(from, message);
     else if (type === "go") this.#acceptances.get(acceptanceKey(from, attempt))?.peerBegan(message["round"]);
-    else if (type === "fail") this.#acceptances.get(acceptanceKey(from, attempt))?.stop();
+    else if (type === "fail" && !isContested(from))
+      this.#acceptances.get(acceptanceKey(from, attempt))?.stop();
   }
 
   undeliverable(to: string): void {
     for (const dial of this.#dials.values()) {
-      if (dial.peer === to) dial.fail("the server could not pass the offer on to the peer");
+      if (dial.peer === to) dial.refused("the server could not pass the offer on to the peer");
     }
   }
 
@@ -110,8 +115,11 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     const { attempt } = message;
     const offer = readDescription(message);
     // Without its address in the roster nothing is known of where it may be; it offers again.
-    if (!offer || from.address === undefined) return;
-    const key = acceptanceKey(from, attempt);
+    if (!offer || addressesOf(from).length === 0) return;
+    // Who else shows the identity takes nobody's place.
+    const key = isContested(from)
+      ? `${acceptanceKey(from, attempt)} ${offer.secret}`
+      : acceptanceKey(from, attempt);
     const before = this.#acceptances.get(key);
     if (before && !before.isFollowedBy(offer)) return;
     // A later round takes the place of the one before.

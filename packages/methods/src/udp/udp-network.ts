@@ -103,11 +103,13 @@ export class UdpNetwork {
     };
   }
 
-  openPath({ socket, remote }: PunchedHole, own: UdpDescription, peer: UdpDescription): RawPath<Duplex> {
-    const stream = this.udx.createStream(own.stream);
-    socket.carry(stream, peer.stream, remote);
-    this.#streams.add(own.stream);
-    stream.once("close", () => this.#streams.delete(own.stream));
+  /** @param ids of the stream, on either side. */
+  openPath({ socket, remote }: PunchedHole, ids: { own: number; peer: number }): RawPath<Duplex> {
+    if (this.#streams.has(ids.own)) throw new Error("the id of the stream is in use");
+    const stream = this.udx.createStream(ids.own);
+    socket.carry(stream, ids.peer, remote);
+    this.#streams.add(ids.own);
+    stream.once("close", () => this.#streams.delete(ids.own));
     const isSameMachine = remote.address === this.#facts?.publicAddress;
     const localAddress = isSameMachine ? remote.address : this.#facts?.localAddress;
     return {

@@ -42,7 +42,7 @@ export interface UdpDescription {
   readonly round: number;
   /** 32 hex digits: that of the offer is the key of both sides' probes. */
   readonly secret: string;
-  /** Id of the stream that the other side's packets are to bear. */
+  /** Id of the stream that the other side's packets are to bear; of an offer, see `dialingStream`. */
   readonly stream: number;
   readonly nat: NatKind;
   readonly candidates: readonly UdpCandidate[];
@@ -76,6 +76,11 @@ export function readDescription(message: PeerSignal): UdpDescription | undefined
   if (kind === undefined || !Array.isArray(candidates) || candidates.length > MAX_CANDIDATES)
     return undefined;
   return { round, secret, stream, nat: kind, candidates: candidates.flatMap(readCandidate) };
+}
+
+/** The id that packets to the dialing side bear: another one for each that answers its offer (spec 9.7.2). */
+export function dialingStream(offer: UdpDescription, answer: UdpDescription): number {
+  return (offer.stream ^ Number.parseInt(answer.secret.slice(0, 8), 16)) >>> 0 || 1;
 }
 
 /** The reason that a peer gives, made fit for a line of text. */

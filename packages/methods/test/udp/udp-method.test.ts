@@ -9,8 +9,10 @@ import {
   type NetworkFacts,
   type PeerSignal,
   type PeerTarget,
+  type RawPath,
 } from "@lekt/protocol";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { MAX_ANSWERS } from "../../src/network/contested-peers.ts";
 import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
 import { UdpSocket } from "../../src/udp/udp-socket.ts";
 import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
@@ -253,6 +255,79 @@ describe("the method udp", () => {
     expect(message).toEqual({ v: 1, type: "go", attempt: attempt.id, method: "udp", round: 0 });
     attempt.abort.abort();
     await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+  });
+
+  it("leads to each who answers for an identity, on streams of their own", async () => {
+    const [a, b, c] = [await side(IDENTITY_A), await side(IDENTITY_B), await side(IDENTITY_B)];
+    const contested = { ...b.target, others: [c.target] };
+    void (async () => {
+      for (;;) {
+        const { message } = await a.host.signals.next();
+        for (const one of [b, c]) one.method.received(a.target, message);
+      }
+    })();
+    for (const one of [b, c]) {
+      passOn({ ...one, target: contested }, a, (message) => {
+        // Whoever answers refuses for all, too.
+        if (message.type === "answer") a.method.received(contested, { ...message, type: "fail" });
+        return message;
+      });
+    }
+    const attempt = new FakeAttempt(contested);
+    const first = await a.method.dial(attempt);
+    const second = (await first.next) as RawPath<Duplex>;
+    attempt.abort.abort();
+    expect(await second.next).toBe(undefined);
+    for (const { stream } of [first, second]) destroyLater(stream);
+    const there = [await b.host.acceptedPaths.next(), await c.host.acceptedPaths.next()];
+    for (const { path } of there) destroyLater(path.stream);
+    for (const [i, { path }] of there.entries()) path.stream.end(`I am ${"bc"[i]}`);
+    expect((await Promise.all([text(first.stream), text(second.stream)])).sort()).toEqual([
+      "I am b",
+      "I am c",
+    ]);
+  });
+
+  it.each([
+    ["follows so many answers", 0],
+    ["and no more", 1],
+  ])("%s for an identity that several show", async (_, extra) => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const attempt = new FakeAttempt({ ...b.target, others: [b.target] });
+    const path = a.method.dial(attempt);
+    path.catch(() => {});
+    b.method.received(a.target, (await a.host.signals.next()).message);
+    const answer = (await b.host.signals.next()).message;
+    for (let i = 0; i < MAX_ANSWERS - 1 + extra; i++) {
+      const junk = { ...answer, secret: `${i}`.repeat(32) };
+      a.method.received(b.target, misled(1, dead)(junk) as PeerSignal);
+    }
+    a.method.received(b.target, answer);
+    if (extra === 0) {
+      const { path: there } = await b.host.acceptedPaths.next();
+      for (const { stream } of [there, await path]) destroyLater(stream);
+    }
+    const followed = attempt.notes.filter((note) => note.startsWith("address translation"));
+    expect(followed.length).toBe(MAX_ANSWERS);
+    expect(attempt.candidates.filter((text) => !text.includes(`:${dead},`)).length > 0).toBe(extra === 0);
+    attempt.abort.abort();
+  });
+
+  it("goes on answering though somebody gives up, or begins a later round, in the peer's name", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const contested = { ...a.target, others: [{ address: "127.0.0.2", payload: a.target.payload }] };
+    passOn(b, a);
+    passOn({ ...a, target: contested }, b, (message) => {
+      if (message.type === "offer") {
+        setImmediate(() => {
+          b.method.received(contested, { ...message, round: 2, secret: "ab".repeat(16), candidates: [] });
+          b.method.received(contested, { ...message, type: "fail" });
+        });
+      }
+      return message;
+    });
+    await connected(a, b);
   });
 
   it.each(["before", "while the peer is silent", "while it punches"])("is aborted %s", async (phase) => {

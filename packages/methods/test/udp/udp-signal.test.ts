@@ -2,6 +2,7 @@ import type { PeerSignal } from "@lekt/protocol";
 import { describe, expect, it } from "vitest";
 import {
   descriptionSignal,
+  dialingStream,
   failSignal,
   MAX_CANDIDATES,
   MAX_ROUNDS,
@@ -65,6 +66,16 @@ describe("signals of the method udp", () => {
       { ...good, kind: "relayed" },
     ];
     expect(readDescription(offer({ candidates: [...bad, good] }))?.candidates).toEqual([good]);
+  });
+
+  it.each([
+    ["00000000", 0x1234_5678, 0x1234_5678],
+    ["ffffffff", 0x1234_5678, 0xedcb_a987],
+    ["80000001", 1, 0x8000_0000],
+    ["12345678", 0x1234_5678, 1],
+  ])("with %s in the answer's secret and stream %i in the offer, packets bear %i", (start, stream, id) => {
+    const answer = { ...DESCRIPTION, secret: `${start}${"5".repeat(24)}` };
+    expect(dialingStream({ ...DESCRIPTION, stream }, answer)).toBe(id);
   });
 
   it("give a reason that fits into a line", () => {

@@ -12,14 +12,20 @@ export interface Cancellation {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** A peer, as far as a method needs to know it; nothing of it is proven before TLS is through. */
-export interface PeerTarget {
-  /** 64 hex digits. */
-  readonly identity: string;
+/** Where somebody who shows an identity may be. */
+export interface PeerEntry {
   /** The roster's address for it, IPv4 or IPv6; undefined where it holds none that can be dialled. */
   readonly address: string | undefined;
   /** What it published for the method. */
   readonly payload: Uint8Array | undefined;
+}
+
+/** A peer, as far as a method needs to know it; nothing of it is proven before TLS is through. */
+export interface PeerTarget extends PeerEntry {
+  /** 64 hex digits. */
+  readonly identity: string;
+  /** Further entries that show the same identity: signals reach them, too, and who is the peer only TLS tells (spec 9.11). */
+  readonly others?: readonly PeerEntry[];
 }
 
 /** JSON between peers, in the payload of a signal (spec 9.5). */
@@ -42,6 +48,11 @@ export interface RawPath<Stream> {
   readonly local: string;
   readonly remote: string;
   readonly relayed: boolean;
+  /**
+   * Of a dialled path: the next one of the same attempt, as several may answer for one identity. Undefined where none
+   * comes any more. Methods look for it until the attempt's signal fires.
+   */
+  readonly next?: Promise<RawPath<Stream> | undefined>;
 }
 
 /** What a method is told while it dials. */
@@ -111,7 +122,10 @@ export interface ConnectionMethod<Stream> {
   learned(facts: NetworkFacts): void;
   /** Why it cannot reach this peer at all, in words; undefined where it may. */
   obstacle(peer: PeerTarget): string | undefined;
-  /** Rejects with a `LektError` that gives the reason, also where `attempt.signal` fires; leaves nothing open then. */
+  /**
+   * Rejects with a `LektError` that gives the reason, also where `attempt.signal` fires; leaves nothing open then.
+   * Where the peer has `others`, the path may lead to one of them, and has a `next`.
+   */
   dial(attempt: DialAttempt): Promise<RawPath<Stream>>;
   /** A signal for this method came: of a peer in the roster or not. */
   received(from: PeerTarget, message: PeerSignal): void;

@@ -32,6 +32,8 @@ export interface TargetQuestion<Candidate extends Endpoint> {
   readonly candidates: readonly Candidate[];
   /** The roster's address for the peer. */
   readonly peerAddress: string | undefined;
+  /** Those for others who show its identity: any of them may be the peer (spec 9.11). */
+  readonly otherAddresses?: readonly (string | undefined)[];
   /** Own address as the server sees it. */
   readonly ownPublicAddress: string | undefined;
   /** Own address of the connection to the server, as this machine sees it. */
@@ -41,8 +43,9 @@ export interface TargetQuestion<Candidate extends Endpoint> {
 export function allowedTargets<Candidate extends Endpoint>(
   question: TargetQuestion<Candidate>,
 ): { allowed: Target<Candidate>[]; refused: RefusedTarget<Candidate>[] } {
+  const { peerAddress, otherAddresses = [] } = question;
   const network = {
-    peer: scopedAddress(question.peerAddress),
+    peers: [peerAddress, ...otherAddresses].flatMap((address) => scopedAddress(address) ?? []),
     own: scopedAddress(question.ownPublicAddress),
     ownLocal: scopedAddress(question.ownLocalAddress),
   };
@@ -57,7 +60,7 @@ export function allowedTargets<Candidate extends Endpoint>(
 }
 
 interface Network {
-  readonly peer: ScopedAddress | undefined;
+  readonly peers: readonly ScopedAddress[];
   readonly own: ScopedAddress | undefined;
   readonly ownLocal: ScopedAddress | undefined;
 }
@@ -86,10 +89,10 @@ function judge(
   return { address: address.text, reach };
 }
 
-function reachOf(address: ScopedAddress, { peer, own, ownLocal }: Network): { reach: Reach } | Refusal {
+function reachOf(address: ScopedAddress, { peers, own, ownLocal }: Network): { reach: Reach } | Refusal {
   const { scope } = address;
   if (scope === "never") return { reason: "no peer is reached at such an address" };
-  if (address.text === peer?.text) {
+  if (peers.some(({ text }) => text === address.text)) {
     // A server on another machine would send this one to what listens for itself alone.
     if (scope === "loopback" && (own?.scope !== "loopback" || ownLocal?.scope !== "loopback"))
       return { reason: "a loopback address, and the server is on another machine" };
@@ -97,6 +100,6 @@ function reachOf(address: ScopedAddress, { peer, own, ownLocal }: Network): { re
   }
   if (scope === "loopback") return { reason: "loopback addresses are not for peers" };
   if (scope === "global") return { reach: "other" };
-  if (peer && peer.text === own?.text) return { reach: "private" };
+  if (peers.some(({ text }) => text === own?.text)) return { reach: "private" };
   return { reason: "a private address, and the public one is not the same" };
 }
