@@ -76,6 +76,14 @@ export class ServerBench {
     return await this.join([[METHOD.tcp, portPayload(port)], [METHOD.network, this.network], ...extras]);
   }
 
+  /** Two clients, ports 4001 and 4002, each of which sees the other. */
+  async pair(extras: Extras = []): Promise<[ada: Guest, bob: Guest]> {
+    const ada = await this.member(4_001);
+    const bob = await this.member(4_002, extras);
+    for (const guest of [ada, bob]) await guest.until([4_001, 4_002], "two have joined");
+    return [ada, bob];
+  }
+
   /** A client that sees this check's network without being in it. */
   async watcher(extras: Extras = []): Promise<Guest> {
     return await this.join([[METHOD.network, this.network], [METHOD.watch, new Uint8Array(0)], ...extras]);

@@ -1,5 +1,4 @@
 import {
-  encodeHandshake,
   encodeResponse,
   encodeSignal,
   METHOD,
@@ -59,16 +58,14 @@ export const signalChecks: readonly ServerCheck[] = [
     run: async (bench) => {
       await signalling(bench, ADA);
       const line = await bench.connect();
-      line.send(encodeHandshake(METHOD.signal, [METHOD.network, METHOD.identity, METHOD.signal]));
-      await line.accept();
+      await line.greet(METHOD.signal, [METHOD.network, METHOD.identity, METHOD.signal]);
       const answers = [
         [METHOD.network, bench.network],
         [METHOD.identity, ADA],
         [METHOD.signal, Uint8Array.of(0)],
       ] as const;
       for (const [method, payload] of answers) {
-        const packet = await line.next(`Request ${method}`);
-        if (packet.type !== "request") throw new Failed(`Request ${method}`, packetWords(packet));
+        await line.request(method);
         line.send(encodeResponse(method, payload));
       }
       await line.reject("malformed", "a payload of one byte");
