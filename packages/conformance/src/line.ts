@@ -60,16 +60,8 @@ export class Line {
   }
 
   /** @throws Failed where there is no connection within `patienceMs`. */
-  static async open({ host, port, patienceMs }: LineOptions): Promise<Line> {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
-    const line = new Line(socket, patienceMs);
-    try {
-      await once(socket, "connect", { signal: AbortSignal.timeout(patienceMs) });
-    } catch {
-      socket.destroy();
-      throw new Failed("a connection", line.error?.code ?? `none within ${patienceMs} ms`);
-    }
-    return line;
+  static async open(options: LineOptions): Promise<Line> {
+    return new Line(await openSocket(options), options.patienceMs);
   }
 
   get evidence(): Evidence {
@@ -231,6 +223,19 @@ export class Line {
   }
 
   readonly #isOver = () => this.#ended || this.#fault !== undefined;
+}
+
+/** @throws Failed where there is no connection within `patienceMs`. */
+export async function openSocket({ host, port, patienceMs }: LineOptions): Promise<Socket> {
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  try {
+    await once(socket, "connect", { signal: AbortSignal.timeout(patienceMs) });
+    return socket;
+  } catch (error) {
+    socket.on("error", () => {}).destroy();
+    const { code, name } = error as NodeJS.ErrnoException;
+    throw new Failed("a connection", name === "AbortError" || !code ? `none within ${patienceMs} ms` : code);
+  }
 }
 
 function now(): bigint {
