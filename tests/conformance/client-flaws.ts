@@ -6,7 +6,9 @@ import {
   encodeHeartbeat,
   encodeReject,
   encodeResponse,
+  encodeSignal,
   METHOD,
+  SERVER_IDENTITY,
 } from "@lekt/protocol";
 import type { Flaw } from "./flawed-client.ts";
 import { isEnd, type Mutation, NOTHING, objectsOf, type Wire } from "./flawed-line.ts";
@@ -48,6 +50,7 @@ function endsAt(holds: (packet: ServerBytes, wire: Wire) => boolean): Mutation {
   });
 }
 
+const isSignal = ({ head }: ServerBytes) => head.type === "signal";
 const isZeroRequest = ({ head }: ServerBytes) => head.type === "request" && head.method === 0;
 
 /** By what is wrong with it. */
@@ -125,6 +128,9 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
       "reject-long",
       "accept-then-end",
       "silent-server",
+      "signal-long",
+      "signal-early",
+      "signal-unasked",
     ],
     mutation: { keepsOpen: "server" },
   },
@@ -242,6 +248,25 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
       }
       return undefined;
     }),
+  },
+  "knows no signals": {
+    fails: ["signal-anytime", "signal-payload", "signal-returned"],
+    mutation: endsAt(isSignal),
+  },
+  "takes a signal for the end of a reply": {
+    fails: ["signal-no-reply"],
+    mutation: speaksAt(isSignal, encodeHeartbeat(0n)),
+  },
+  "signals though nobody asked": {
+    fails: ["signal-unsaid"],
+    mutation: speaksAt(isEnd, encodeSignal(SERVER_IDENTITY, Uint8Array.of(1))),
+  },
+  "says everything twenty times": {
+    fails: ["signal-rate"],
+    mutation: {
+      clientPacket: (packet, bytes) =>
+        packet.type === "signal" ? concatBytes(Array.from({ length: 20 }, () => bytes)) : bytes,
+    },
   },
   "takes a token too early": {
     fails: ["resume-token"],

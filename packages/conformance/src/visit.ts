@@ -15,6 +15,7 @@ import {
   METHOD,
   ProtocolError,
   parseIpv4,
+  setsSignals,
 } from "@lekt/protocol";
 import { type Evidence, Failed } from "./check.ts";
 import { ByteTail, evidenceOf } from "./evidence-text.ts";
@@ -121,10 +122,7 @@ export class Visit {
   }
 
   /** Handshake, Accept, Requests and answers; the zero request has yet to come. */
-  async asked({
-    asks = (methods) => methods.filter(isAskedFor),
-    send = (bytes) => this.send(bytes),
-  }: SetupScript = {}) {
+  async asked({ asks = askedOf, send = (bytes) => this.send(bytes) }: SetupScript = {}) {
     const { methods } = await this.greeted();
     const requests = asks(methods);
     await send(concatBytes([encodeAccept(), ...requests.map((method) => encodeRequest(method))]));
@@ -251,6 +249,11 @@ export class Visit {
     if (!packet && this.#fault !== undefined) throw new Failed("a packet that is right", this.#nothing(0));
     return packet;
   };
+}
+
+/** What our server asks for. */
+function askedOf(methods: readonly number[]): readonly number[] {
+  return methods.filter((method) => isAskedFor(method) && (method !== METHOD.signal || setsSignals(methods)));
 }
 
 export const END: Uint8Array = encodeEndOfReply(0n);

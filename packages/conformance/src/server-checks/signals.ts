@@ -9,7 +9,7 @@ import {
 import { Failed } from "../check.ts";
 import type { Guest } from "../guest.ts";
 import type { Line } from "../line.ts";
-import { bytesOf, rawHeader, u32 } from "../raw-packets.ts";
+import { bytesOf, rawSignalHead, u32 } from "../raw-packets.ts";
 import { QUIET_MS, type ServerBench, type ServerCheck } from "../server-bench.ts";
 import { packetWords, type WholePacket } from "../server-packets.ts";
 
@@ -42,10 +42,6 @@ async function mustCome(line: Line, from: Uint8Array, payload: Uint8Array, why: 
     toHex(packet.identity) === toHex(from) &&
     toHex(packet.payload) === toHex(payload);
   if (!isRight) throw new Failed(expected, packetWords(packet));
-}
-
-function signalHead(to: Uint8Array, length: number): Uint8Array {
-  return bytesOf(rawHeader("S"), to, u32(length));
 }
 
 export const signalChecks: readonly ServerCheck[] = [
@@ -210,9 +206,9 @@ export const signalChecks: readonly ServerCheck[] = [
       const longest = new Uint8Array(MAX_BYTES).fill(7);
       ada.line.send(encodeSignal(BOB, longest));
       await mustCome(bob.line, ADA, longest, "the longest one");
-      ada.line.send(signalHead(BOB, MAX_BYTES + 1));
+      ada.line.send(rawSignalHead(BOB, MAX_BYTES + 1));
       await ada.line.reject("limit", "a signal of 16,385 bytes");
-      bob.line.send(signalHead(ADA, 0));
+      bob.line.send(rawSignalHead(ADA, 0));
       await bob.line.reject("malformed", "a signal without a payload");
     },
   },
