@@ -34,9 +34,9 @@ function answers(method: number, change: (payload: Uint8Array) => Uint8Array): M
 }
 
 /** Says something to the server at a packet that came from it. */
-function speaksAt(holds: (packet: ServerBytes) => boolean, says: Uint8Array): Mutation {
-  return onServer((packet, { server }) => {
-    if (holds(packet)) server.write(says);
+function speaksAt(holds: (packet: ServerBytes, wire: Wire) => boolean, says: Uint8Array): Mutation {
+  return onServer((packet, wire) => {
+    if (holds(packet, wire)) wire.server.write(says);
     return undefined;
   });
 }
@@ -167,8 +167,15 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
     },
   },
   "asks again at once": {
-    fails: ["interval", "heartbeat-rate", "hold-not-honoured"],
+    fails: ["interval", "hold-not-honoured"],
     mutation: speaksAt(isEnd, encodeHeartbeat(0n)),
+  },
+  "asks a hundred times": {
+    fails: ["heartbeat-rate"],
+    mutation: speaksAt(
+      (packet, wire) => isEnd(packet) && wire.count++ === 0,
+      concatBytes(Array.from({ length: 100 }, () => encodeHeartbeat(0n))),
+    ),
   },
   "asks once": {
     fails: ["hold-at-once", "plain-server"],
