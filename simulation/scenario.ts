@@ -179,6 +179,8 @@ class ParticipantMaker {
     if (!random.oneIn(3))
       offers.set(METHOD.hold, encodeHold(random.pick([0, 1, 500, 5_000, 25_000, 90_000])));
     if (random.oneIn(3)) offers.set(METHOD.identity, new Uint8Array(32).fill(number % 7));
+    // Some show the identity that stands for the server (spec 8.1.6), and several the same.
+    if (offers.has(METHOD.identity) && number % 4 > 0) offers.set(METHOD.signal, EMPTY);
     if (random.oneIn(2)) offers.set(METHOD.data, this.#bytes(random.pick([0, 10, 300, 1_000])));
     if (random.oneIn(5)) offers.set(METHOD.tcp, encodeListeningPorts({ port: 4_000, endpoints: [] }));
     if (random.oneIn(8)) offers.set(METHOD.udp, encodeUdp({ port: 4_000, endpoints: [] }));

@@ -1,3 +1,4 @@
+import { toHex } from "@lekt/protocol";
 import type { Appointment, Random, SimulatedSocket, VirtualClock } from "@lekt/testkit";
 import { WHEEL_STEP_MS } from "../packages/server/src/deadline-wheel.ts";
 import { EventLog } from "../packages/server/src/event-log.ts";
@@ -5,6 +6,7 @@ import type { ResolvedOptions } from "../packages/server/src/options.ts";
 import { Rendezvous } from "../packages/server/src/rendezvous.ts";
 import type { Link, Visitor } from "../packages/server/src/visitor.ts";
 import { History, type NetworkHistory } from "./history.ts";
+import { type ReadSignal, SignalWitness, signalWords } from "./signal-witness.ts";
 import { StreamAudit } from "./stream-audit.ts";
 import { Violation } from "./violation.ts";
 import type { Visit } from "./visit.ts";
@@ -54,6 +56,7 @@ export class ServerProcess {
   isGone = false;
   readonly #world: ServerWorld;
   readonly #heart: Rendezvous;
+  readonly #signals = new SignalWitness();
   #tickMs = Number.POSITIVE_INFINITY;
   #isPaused = false;
   #turning: Appointment | undefined;
@@ -106,6 +109,10 @@ export class ServerProcess {
       onAdmitted: () => this.#admitted(connection),
       onReplyEnd: () => this.#replyEnded(connection),
       onReject: (message) => this.#rejected(connection, message),
+      onSignal: (identity, payload) => {
+        this.#signals.written(visit, toHex(identity), payload);
+        visit.signals.push(signalWords(identity, payload));
+      },
     });
     const connection: Connection = { visit, socket, audit, history, visitor: undefined };
     this.connections.add(connection);
@@ -121,8 +128,9 @@ export class ServerProcess {
       },
       onWritable: () => {
         visit.blockedSinceMs = undefined;
-        // A reply counts as written when the system has all of it.
-        if (!audit.insideReply) visit.quietSinceMs = this.#world.clock.nowMs;
+        // A reply counts as written when the system has all of it; a signal ends no silence (spec 8.1.8).
+        if (visit.endWaits) visit.quietSinceMs = this.#world.clock.nowMs;
+        visit.endWaits = false;
         if (visitor) this.#heart.writable(visitor);
         this.#schedule();
       },
@@ -222,7 +230,10 @@ export class ServerProcess {
           for (const part of parts) audit.written(part);
         }, visit);
         for (const part of parts) socket.write(part);
-        if (socket.waitingBytes === 0) return true;
+        if (socket.waitingBytes === 0) {
+          visit.endWaits = false;
+          return true;
+        }
         visit.blockedSinceMs ??= this.#world.clock.nowMs;
         if (socket.waitingBytes > MOST_WAITING_BYTES) {
           this.#world.fail(
@@ -260,9 +271,13 @@ export class ServerProcess {
   #receive(connection: Connection, bytes: Uint8Array): void {
     const { visit, history, audit, visitor } = connection;
     const { nowMs } = this.#world.clock;
-    for (const { key } of visit.read(bytes.length)) {
+    const signals: { signal: ReadSignal; mayWait: boolean }[] = [];
+    for (const { key, signal: sent } of visit.read(bytes.length)) {
       if (visit.admittedMs === undefined || visit.leftMs !== undefined) continue;
-      if (key === undefined) {
+      if (sent) {
+        const signal = this.#signals.read(visit, sent, this.#listeners(visit.person.network));
+        signals.push({ signal, mayWait: mayWait(signal) });
+      } else if (key === undefined) {
         audit.pending++;
         visit.heartbeats.push({ atMs: nowMs, version: history.version });
       } else {
@@ -272,8 +287,23 @@ export class ServerProcess {
       }
     }
     if (visitor) this.#heart.receive(visitor, bytes, this.#latenessMs());
+    for (const { signal, mayWait: mightWait } of signals)
+      this.#checked(() => this.#signals.handled(signal, mightWait || mayWait(signal), nowMs), visit);
     if (this.options.authorize) this.#world.awaitsMicrotasks();
     this.#schedule();
+  }
+
+  /** Who takes signals in a network. */
+  #listeners(network: string): Visit[] {
+    return [...this.connections]
+      .map(({ visit }) => visit)
+      .filter(
+        ({ person, signalIdentity, admittedMs, leftMs }) =>
+          person.network === network &&
+          signalIdentity !== undefined &&
+          admittedMs !== undefined &&
+          leftMs === undefined,
+      );
   }
 
   #admitted({ visit, history }: Connection): void {
@@ -298,6 +328,7 @@ export class ServerProcess {
     visit.repliesWritten++;
     visit.toldUpTo = history.version;
     visit.quietSinceMs = visit.toldMs = this.#world.clock.nowMs;
+    visit.endWaits = true;
     this.#world.onReplied(visit, this);
   }
 
@@ -369,4 +400,11 @@ export class ServerProcess {
     this.#heart.tick();
     this.#schedule();
   }
+}
+
+/** Whether a link that is full, or gone, excuses that a signal is neither passed on nor back. */
+function mayWait({ sender, bearers }: ReadSignal): boolean {
+  return [sender, ...bearers].some(
+    ({ leftMs, blockedSinceMs }) => leftMs !== undefined || blockedSinceMs !== undefined,
+  );
 }

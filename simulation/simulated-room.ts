@@ -7,6 +7,7 @@ import {
   parseLektUrl,
   type RosterChange,
   RosterView,
+  toHex,
 } from "@lekt/protocol";
 import { type Appointment, Random, type SimulatedSocket, type VirtualClock } from "@lekt/testkit";
 import { OwnEntry } from "../packages/client/src/own-entry.ts";
@@ -16,6 +17,7 @@ import type { NetworkHistory } from "./history.ts";
 import { PeerWitness } from "./peer-witness.ts";
 import { keyOf, type Person } from "./person.ts";
 import { describe, RosterWitness } from "./roster-witness.ts";
+import { signalId, signalWords } from "./signal-witness.ts";
 import { Violation } from "./violation.ts";
 import type { Visit } from "./visit.ts";
 
@@ -143,6 +145,12 @@ export class SimulatedRoom {
     this.#replace(method, payload);
   }
 
+  /** Says something to whoever shows an identity, where that can be done now. */
+  signal(to: Uint8Array, payload: Uint8Array): void {
+    if (!this.isAwake || !this.session?.signal(to, payload)) return;
+    this.#pump(false);
+  }
+
   sleep(ms: number): void {
     if (!this.isAwake) return;
     this.#world.trace(() => `${this.person.name} sleeps for ${ms} ms`);
@@ -165,6 +173,8 @@ export class SimulatedRoom {
   settled(history: NetworkHistory): void {
     if (this.#asked.includes(METHOD.update) && this.visit?.key !== keyOf(this.person.address, this.offers))
       throw new Violation("the last change that its program made was never told");
+    if (this.visit && this.visit.signals.length > 0)
+      throw new Violation(`${this.visit.signals.length} signals were written and never came`);
     const onlineMs = this.#world.clock.nowMs - (this.readyMs ?? 0);
     // Who found room only lately still waits for others to come back.
     const mayBeStale = onlineMs < this.settings.staleGraceMs + LONGEST_REPLY_MS;
@@ -293,6 +303,9 @@ export class SimulatedRoom {
     else if (bytes[4] === HEARTBEAT) {
       visit.wroteHeartbeat(bytes.length);
       this.heartbeatMs = this.#world.clock.nowMs;
+    } else if (bytes[4] === SIGNAL) {
+      const to = toHex(bytes.subarray(8, SIGNAL_PAYLOAD_OFFSET - 4));
+      visit.wroteSignal(bytes.length, { id: signalId(bytes.subarray(SIGNAL_PAYLOAD_OFFSET)), to });
     } else {
       const method = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8);
       this.#published.set(method, bytes.slice(PAYLOAD_OFFSET));
@@ -305,8 +318,13 @@ export class SimulatedRoom {
   #handle(event: ClientSessionEvent, byDeadline: boolean, isLast: boolean): void {
     switch (event.type) {
       case "send":
-      case "signal":
         break;
+      case "signal": {
+        const written = this.visit?.signals.shift();
+        const taken = signalWords(event.from, event.payload);
+        if (taken !== written) throw new Violation(`took the signal ${taken} where ${written} was written`);
+        break;
+      }
       case "ready":
         this.#asked = event.asked;
         for (const [method, payload] of this.offers) {
@@ -447,5 +465,7 @@ export class SimulatedRoom {
 /** From the end of the setup to the end of the first reply. */
 const LONGEST_REPLY_MS = 5_000;
 const HEARTBEAT = 0x48;
+const SIGNAL = 0x53;
+const SIGNAL_PAYLOAD_OFFSET = 44;
 /** Of a Response: header, index and length stand before it. */
 const PAYLOAD_OFFSET = 16;

@@ -1,4 +1,4 @@
-import { METHOD } from "@lekt/protocol";
+import { METHOD, SERVER_IDENTITY } from "@lekt/protocol";
 import { Random, RETRANSMISSION_MS, SimulatedSocket, VirtualClock } from "@lekt/testkit";
 import { type ResolvedOptions, resolveOptions } from "../packages/server/src/options.ts";
 import { auditRoom, auditServer } from "./deadline-audit.ts";
@@ -29,6 +29,12 @@ export interface SimulationOptions {
 }
 
 const AUDIT_EVERY_MS = 250;
+/** Between two clients that signal, at most. */
+const SIGNALS_EVERY_MS = 1_000;
+/** More than a client may send at once (spec 8.1.5). */
+const MANY_SIGNALS = 230;
+/** Nobody shows it. */
+const NOBODY = new Uint8Array(32).fill(0xee);
 const MOST_ROGUES = 100;
 /** A seed that takes more appointments than this spins. */
 const MOST_STEPS = 3_000_000;
@@ -44,6 +50,7 @@ class Simulation {
   readonly #seed: number;
   readonly #clock = new VirtualClock();
   readonly #random: Random;
+  readonly #signalRandom: Random;
   readonly #scenario: Scenario;
   readonly #options: ResolvedOptions;
   readonly #trace: (line: () => string) => void;
@@ -55,6 +62,7 @@ class Simulation {
   #microtasks = false;
   #lastVisit = 0;
   #rogues = 0;
+  #lastSignal = 0;
   #replies = 0;
   #changes = 0;
   #serverClockErrorSeconds = 0;
@@ -63,6 +71,7 @@ class Simulation {
   constructor(seed: number, { trace }: SimulationOptions) {
     this.#seed = seed;
     this.#random = new Random(seed, "simulation");
+    this.#signalRandom = new Random(seed, "signals");
     this.#scenario = scenarioOf(this.#random);
     const { authorizeMs, options } = this.#scenario;
     this.#options = {
@@ -86,6 +95,7 @@ class Simulation {
       if (i < atFirst) this.#clock.in(this.#random.below(arrivalMs + 1), () => room.open());
     }
     this.#happenLater();
+    this.#signalLater();
     this.#auditLater();
     this.#clock.at(turmoilMs, () => this.#calm());
     const endMs = turmoilMs + this.#quietMs;
@@ -290,6 +300,28 @@ class Simulation {
         this.#sendRogues();
         break;
     }
+  }
+
+  /** Whoever takes part says something to somebody, or to nobody, from time to time. */
+  #signalLater(): void {
+    const random = this.#signalRandom;
+    this.#clock.in(1 + random.below(SIGNALS_EVERY_MS), () => {
+      if (this.#isQuiet) return;
+      this.#signalLater();
+      const talkers = this.#rooms.filter(({ offers }) => offers.has(METHOD.signal));
+      if (talkers.length === 0) return;
+      const peer = random.pick(talkers).offers.get(METHOD.identity);
+      const to = (!random.oneIn(6) && peer) || random.pick([NOBODY, SERVER_IDENTITY]);
+      const room = random.pick(talkers);
+      const times = random.oneIn(40) ? MANY_SIGNALS : random.between(1, 3);
+      for (let i = 0; i < times; i++) room.signal(to, this.#signalPayload());
+    });
+  }
+
+  #signalPayload(): Uint8Array {
+    const payload = new Uint8Array(4 + this.#signalRandom.below(this.#signalRandom.oneIn(20) ? 2_000 : 40));
+    new DataView(payload.buffer).setUint32(0, ++this.#lastSignal);
+    return payload;
   }
 
   #duration(): number {

@@ -7,6 +7,7 @@ export interface StreamEvents {
   onAdmitted(): void;
   onReplyEnd(): void;
   onReject(message: string): void;
+  onSignal(identity: Uint8Array, payload: Uint8Array): void;
 }
 
 const HEADER_BYTES = 8;
@@ -74,13 +75,24 @@ export class StreamAudit {
       case TYPE.signal:
         this.#expect("heartbeat", "a signal");
         if (left < SIGNAL_HEAD_BYTES) throw new Violation("a write ends inside a signal's head");
-        return SIGNAL_HEAD_BYTES + view.getUint32(at + SIGNAL_HEAD_BYTES - 4);
+        return this.#signal(view, at);
       case TYPE.update:
         this.#expect("heartbeat", "an update");
         return this.#update(view, at, left);
       default:
         throw new Violation("a packet of a type that a server does not send");
     }
+  }
+
+  #signal(view: DataView, at: number): number {
+    const end = at + SIGNAL_HEAD_BYTES + view.getUint32(at + SIGNAL_HEAD_BYTES - 4);
+    if (end > view.byteLength) throw new Violation("a write ends inside a signal");
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    this.#events.onSignal(
+      bytes.subarray(at + HEADER_BYTES, at + SIGNAL_HEAD_BYTES - 4),
+      bytes.subarray(at + SIGNAL_HEAD_BYTES, end),
+    );
+    return end - at;
   }
 
   #reject(view: DataView, at: number): number {

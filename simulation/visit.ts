@@ -1,4 +1,4 @@
-import { METHOD } from "@lekt/protocol";
+import { METHOD, toHex } from "@lekt/protocol";
 import type { SimulatedSocket } from "@lekt/testkit";
 import { addressOf, groupOf, keyOf, type Person } from "./person.ts";
 
@@ -11,11 +11,19 @@ export interface WrittenReply {
   readonly to: number;
 }
 
+/** A signal of a client, with a number that is in its payload. */
+export interface SentSignal {
+  readonly id: number;
+  /** The identity that it is for, in hex. */
+  readonly to: string;
+}
+
 /** What a client wrote, and where in its stream that ends. */
 interface Written {
   readonly endOffset: number;
   /** The client's key from then on; undefined: a heartbeat. */
   readonly key: string | undefined;
+  readonly signal: SentSignal | undefined;
 }
 
 /** One connection, as the simulation knows it from both of its ends. */
@@ -37,6 +45,10 @@ export class Visit {
   readonly heartbeats: { readonly atMs: number; readonly version: number }[] = [];
   /** Written whole, and not taken by the client yet. */
   readonly replies: WrittenReply[] = [];
+  /** Signals that were written to it, in words, and that it has not taken yet. */
+  readonly signals: string[] = [];
+  /** The identity, in hex, under which it takes signals (spec 8.1.1). */
+  readonly signalIdentity: string | undefined;
   /** Up to where the last whole reply told it. */
   toldUpTo = 0;
   /** When that reply's end was written. */
@@ -49,6 +61,8 @@ export class Visit {
   leftMs: number | undefined;
   /** Since when something waits in the server's process. */
   blockedSinceMs: number | undefined;
+  /** Of what waits the last is the end of a reply. */
+  endWaits = false;
   /** How much its system had taken, and when; noted from time to time while something waits. */
   taken: { readonly atMs: number; readonly bytes: number }[] = [];
   /** What happened to it that may excuse its end. */
@@ -63,6 +77,8 @@ export class Visit {
     this.ip = addressOf(person.address).ip;
     this.group = groupOf(person.address);
     this.key = keyOf(person.address, offers);
+    const identity = offers.has(METHOD.signal) ? offers.get(METHOD.identity) : undefined;
+    this.signalIdentity = identity && toHex(identity);
   }
 
   get isWatcher(): boolean {
@@ -85,12 +101,17 @@ export class Visit {
 
   wroteHeartbeat(bytes: number): void {
     this.wrote(bytes);
-    this.#written.push({ endOffset: this.#writtenBytes, key: undefined });
+    this.#written.push({ endOffset: this.#writtenBytes, key: undefined, signal: undefined });
+  }
+
+  wroteSignal(bytes: number, signal: SentSignal): void {
+    this.wrote(bytes);
+    this.#written.push({ endOffset: this.#writtenBytes, key: undefined, signal });
   }
 
   wroteUpdate(bytes: number, key: string): void {
     this.wrote(bytes);
-    this.#written.push({ endOffset: this.#writtenBytes, key });
+    this.#written.push({ endOffset: this.#writtenBytes, key, signal: undefined });
   }
 
   /** The server reads bytes. @returns what was whole in them. */
@@ -103,7 +124,9 @@ export class Visit {
   /** Whether a whole heartbeat lies unread in the server's system. */
   get hasUnreadHeartbeat(): boolean {
     const arrived = this.#readBytes + (this.serverSocket?.unreadBytes ?? 0);
-    return this.#written.slice(0, this.#wholeAt(arrived)).some(({ key }) => key === undefined);
+    return this.#written
+      .slice(0, this.#wholeAt(arrived))
+      .some(({ key, signal }) => key === undefined && !signal);
   }
 
   #wholeAt(offset: number): number {

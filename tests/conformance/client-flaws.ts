@@ -6,7 +6,9 @@ import {
   encodeHeartbeat,
   encodeReject,
   encodeResponse,
+  encodeSignal,
   METHOD,
+  SERVER_IDENTITY,
 } from "@lekt/protocol";
 import type { Flaw } from "./flawed-client.ts";
 import { isEnd, type Mutation, NOTHING, objectsOf, type Wire } from "./flawed-line.ts";
@@ -32,9 +34,9 @@ function answers(method: number, change: (payload: Uint8Array) => Uint8Array): M
 }
 
 /** Says something to the server at a packet that came from it. */
-function speaksAt(holds: (packet: ServerBytes) => boolean, says: Uint8Array): Mutation {
-  return onServer((packet, { server }) => {
-    if (holds(packet)) server.write(says);
+function speaksAt(holds: (packet: ServerBytes, wire: Wire) => boolean, says: Uint8Array): Mutation {
+  return onServer((packet, wire) => {
+    if (holds(packet, wire)) wire.server.write(says);
     return undefined;
   });
 }
@@ -48,6 +50,7 @@ function endsAt(holds: (packet: ServerBytes, wire: Wire) => boolean): Mutation {
   });
 }
 
+const isSignal = ({ head }: ServerBytes) => head.type === "signal";
 const isZeroRequest = ({ head }: ServerBytes) => head.type === "request" && head.method === 0;
 
 /** By what is wrong with it. */
@@ -125,6 +128,9 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
       "reject-long",
       "accept-then-end",
       "silent-server",
+      "signal-long",
+      "signal-early",
+      "signal-unasked",
     ],
     mutation: { keepsOpen: "server" },
   },
@@ -161,8 +167,15 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
     },
   },
   "asks again at once": {
-    fails: ["interval", "heartbeat-rate", "hold-not-honoured"],
+    fails: ["interval", "hold-not-honoured"],
     mutation: speaksAt(isEnd, encodeHeartbeat(0n)),
+  },
+  "asks a hundred times": {
+    fails: ["heartbeat-rate"],
+    mutation: speaksAt(
+      (packet, wire) => isEnd(packet) && wire.count++ === 0,
+      concatBytes(Array.from({ length: 100 }, () => encodeHeartbeat(0n))),
+    ),
   },
   "asks once": {
     fails: ["hold-at-once", "plain-server"],
@@ -242,6 +255,25 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
       }
       return undefined;
     }),
+  },
+  "knows no signals": {
+    fails: ["signal-anytime", "signal-payload", "signal-returned"],
+    mutation: endsAt(isSignal),
+  },
+  "takes a signal for the end of a reply": {
+    fails: ["signal-no-reply"],
+    mutation: speaksAt(isSignal, encodeHeartbeat(0n)),
+  },
+  "signals though nobody asked": {
+    fails: ["signal-unsaid"],
+    mutation: speaksAt(isEnd, encodeSignal(SERVER_IDENTITY, Uint8Array.of(1))),
+  },
+  "says everything twenty times": {
+    fails: ["signal-rate"],
+    mutation: {
+      clientPacket: (packet, bytes) =>
+        packet.type === "signal" ? concatBytes(Array.from({ length: 20 }, () => bytes)) : bytes,
+    },
   },
   "takes a token too early": {
     fails: ["resume-token"],

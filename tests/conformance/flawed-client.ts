@@ -1,9 +1,12 @@
-import { join, type Room } from "@lekt/client";
+import { createIdentity, join, type Room } from "@lekt/client";
 import type { ClientProgram } from "@lekt/conformance";
+import { relay } from "@lekt/methods/relay";
 import { FlawedLine, type Mutation } from "./flawed-line.ts";
 
 /** What a client prints, in the form of `lekt join --json`: the events that a check reads. */
 type Printed = { readonly event: string; readonly name?: string; readonly names?: readonly string[] };
+
+const IDENTITY = createIdentity();
 
 export interface Flaw {
   readonly mutation?: Mutation;
@@ -38,7 +41,16 @@ export function flawedClient({ mutation = {}, prints = (printed) => printed }: F
 }
 
 async function run(url: string, signal: AbortSignal, print: (printed: Printed) => void): Promise<void> {
-  const options = { name: "bee", waitForServer: true, staleGraceMs: 100, backoffBaseMs: 50, signal };
+  const options = {
+    name: "bee",
+    // It sets `signal`, and what it is offered by the relay needs nothing of this machine.
+    methods: [relay()],
+    identity: await IDENTITY,
+    waitForServer: true,
+    staleGraceMs: 100,
+    backoffBaseMs: 50,
+    signal,
+  };
   const room: Room = await join(url, options);
   signal.addEventListener("abort", () => void room.close());
   print({ event: "online", names: room.peers.map(({ name = "?" }) => name) });

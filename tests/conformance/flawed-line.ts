@@ -36,6 +36,7 @@ export interface Mutation {
   readonly keepsOpen?: "client" | "server";
 }
 
+export const TYPE_C = 0x43;
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Listens, and passes everything on to a server, but for what the mutation changes. */
@@ -107,7 +108,9 @@ function pass(wire: Wire, mutation: Mutation): void {
   });
   server.on("data", (chunk: Buffer) => {
     const bytes = mutation.serverBytes ? mutation.serverBytes(chunk, wire) : chunk;
-    if (!mutation.serverPacket && !mutation.clientPacket) {
+    // In a circuit there are no packets behind the Accept (spec 8.2.4).
+    const isCircuit = wire.firstBytes[4] === TYPE_C;
+    if (isCircuit || (!mutation.serverPacket && !mutation.clientPacket)) {
       write(client, bytes);
       return;
     }

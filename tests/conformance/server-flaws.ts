@@ -9,8 +9,8 @@ import {
   METHOD,
   type RejectWord,
 } from "@lekt/protocol";
-import type { ServerOptions } from "@lekt/server";
-import { addedPacket, isEnd, type Mutation, NOTHING, objectsOf } from "./flawed-line.ts";
+import { addedPacket, isEnd, NOTHING, objectsOf } from "./flawed-line.ts";
+import type { ServerFlaw } from "./server-flaw.ts";
 import {
   answers,
   bitfield,
@@ -26,15 +26,8 @@ import {
   reversed,
   withoutWords,
 } from "./server-mutations.ts";
+import { SERVICE_FLAWS } from "./service-flaws.ts";
 
-/** A server that is wrong in one way, and the checks that must see it. */
-export interface ServerFlaw {
-  readonly fails: readonly string[];
-  readonly mutation?: Mutation;
-  readonly options?: ServerOptions;
-}
-
-const TYPE_C = 0x43;
 const SHORT_SETUP_MS = 500;
 const SHORT_HEARTBEAT_MS = 200;
 
@@ -422,42 +415,7 @@ export const SERVER_FLAWS: Readonly<Record<string, ServerFlaw>> = {
     fails: ["resume-difference"],
     mutation: answers(METHOD.resume, () => NOTHING),
   },
-  "loses signals": {
-    fails: [
-      "signal",
-      "signal-everybody",
-      "signal-back",
-      "signal-deaf",
-      "signal-watching",
-      "signal-update",
-      "signal-server",
-    ],
-    mutation: onPacket(({ head }) => (head.type === "signal" ? NOTHING : undefined)),
-  },
-  "keeps signals for the end of a reply": {
-    fails: ["signal-hold"],
-    mutation: onPacket((packet, wire) => {
-      if (packet.head.type === "signal") wire.kept = concatBytes([wire.kept, packet.bytes]);
-      if (packet.head.type === "signal") return NOTHING;
-      if (!isEnd(packet)) return undefined;
-      const both = concatBytes([packet.bytes, wire.kept]);
-      wire.kept = NOTHING;
-      return both;
-    }),
-  },
-  "takes as many signals as come": { fails: ["signal-rate"], options: { signalsPerSecond: 0 } },
-  "lets anybody into a circuit": {
-    fails: ["circuit-forged"],
-    mutation: onPacket(({ head }) =>
-      head.type === "reject" && head.message.startsWith("auth: this token is not")
-        ? encodeAccept()
-        : undefined,
-    ),
-  },
-  "hangs up at a circuit that comes late": {
-    fails: ["circuit-late"],
-    mutation: breaksOffAt((chunk, wire) => wire.count++ > 0 && chunk[4] === TYPE_C),
-  },
+  ...SERVICE_FLAWS,
   "says why in its own words": {
     fails: ["reject-form"],
     mutation: rejects(() => reject("go away")),

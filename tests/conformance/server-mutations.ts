@@ -1,4 +1,11 @@
-import { type ClientObject, concatBytes, encodeResponse, METHOD } from "@lekt/protocol";
+import {
+  type ClientObject,
+  concatBytes,
+  decodeServerInfo,
+  encodeResponse,
+  encodeUtf8,
+  METHOD,
+} from "@lekt/protocol";
 import { addedPacket, isEnd, type Mutation, NOTHING, objectsOf, type Wire } from "./flawed-line.ts";
 import type { ServerBytes } from "./packet-streams.ts";
 
@@ -77,6 +84,16 @@ export function onPacket(change: (packet: ServerBytes, wire: Wire) => Uint8Array
 
 export function withoutWords(method: number): Mutation {
   return objects((object) => (isWord(object) && object.methods[0]?.index === method ? undefined : object));
+}
+
+/** In what the server says of itself, STUN is answered elsewhere. */
+export function namesStun(addresses: readonly string[]): Mutation {
+  return objects((object) => {
+    const [word] = object.methods;
+    if (!isWord(object) || word?.index !== METHOD.server) return object;
+    const info = { ...decodeServerInfo(word.payload), stun: addresses };
+    return { ip: 0, methods: [{ index: METHOD.server, payload: encodeUtf8(JSON.stringify(info)) }] };
+  });
 }
 
 export function reversed(word: number): number {

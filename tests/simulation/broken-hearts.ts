@@ -1,4 +1,13 @@
-import { ClientSession, type Edition, Roster, RosterView, ServerSession, UpdateLog } from "@lekt/protocol";
+import {
+  ClientSession,
+  type Edition,
+  fromHex,
+  Roster,
+  RosterView,
+  ServerSession,
+  toHex,
+  UpdateLog,
+} from "@lekt/protocol";
 import { SimulatedPipe } from "@lekt/testkit";
 import { vi } from "vitest";
 import { PeerList } from "../../packages/client/src/peer-list.ts";
@@ -6,6 +15,8 @@ import { DeadlineWheel } from "../../packages/server/src/deadline-wheel.ts";
 import { Network } from "../../packages/server/src/network.ts";
 import { EndOfReply, LongReply } from "../../packages/server/src/reply.ts";
 import { ReplyWriter } from "../../packages/server/src/reply-writer.ts";
+import { SignalQueue } from "../../packages/server/src/signal-queue.ts";
+import { SignalRouter } from "../../packages/server/src/signal-router.ts";
 
 /** What is simulated, with one bug such as people make, and what the simulation says to it. */
 interface BrokenHeart {
@@ -21,6 +32,9 @@ const { prototype: roster } = Roster;
 const { prototype: view } = RosterView;
 const { prototype: log } = UpdateLog;
 const { prototype: wheel } = DeadlineWheel;
+const { prototype: queue } = SignalQueue;
+
+const SIGNAL_HEAD_BYTES = 44;
 
 /** Every so many calls are left out. */
 function everyNth(times: number): () => boolean {
@@ -113,7 +127,7 @@ export const BROKEN: readonly BrokenHeart[] = [
   {
     bug: "a log that forgets nothing",
     // More changes than their past has room for are rare.
-    firstSeed: 240,
+    firstSeed: 250,
     breakIt: () => void vi.spyOn(log, "trim").mockImplementation(() => {}),
     says: /a log of/,
   },
@@ -172,6 +186,8 @@ export const BROKEN: readonly BrokenHeart[] = [
   },
   {
     bug: "a server that writes without waiting for a slow reader",
+    // Readers that are so slow are rare.
+    firstSeed: 19,
     breakIt: () => {
       const { write } = ReplyWriter.prototype;
       vi.spyOn(ReplyWriter.prototype, "write").mockImplementation(function (
@@ -203,6 +219,85 @@ export const BROKEN: readonly BrokenHeart[] = [
       deadlineMs.mockImplementation(() => Number.POSITIVE_INFINITY);
     },
     says: /asks for nothing|silent for|its setup goes on|no heartbeat/,
+  },
+  {
+    bug: "a server that loses a signal",
+    breakIt: () => {
+      const { add } = queue;
+      const isLost = everyNth(5);
+      vi.spyOn(queue, "add").mockImplementation(function (this: SignalQueue, packet) {
+        return isLost() || add.call(this, packet);
+      });
+    },
+    says: /did not come back|where back/,
+  },
+  {
+    bug: "a server that passes signals on to everybody",
+    breakIt: () => {
+      const { listenersOf } = Network.prototype;
+      const all = new Set<string>();
+      vi.spyOn(Network.prototype, "listenersOf").mockImplementation(function (this: Network, identity) {
+        all.add(toHex(identity));
+        return [...all].flatMap((each) => [...listenersOf.call(this, fromHex(each) as Uint8Array)]);
+      });
+    },
+    says: /for somebody else/,
+  },
+  {
+    bug: "a server that routes a signal twice",
+    breakIt: () => {
+      const { route } = SignalRouter.prototype;
+      vi.spyOn(SignalRouter.prototype, "route").mockImplementation(function (this: SignalRouter, ...signal) {
+        route.apply(this, signal);
+        route.apply(this, signal);
+      });
+    },
+    says: /came twice|more signals came back/,
+  },
+  {
+    bug: "a server that writes signals out of order",
+    breakIt: () => {
+      const { take } = queue;
+      vi.spyOn(queue, "take").mockImplementation(function (this: SignalQueue, maxBytes) {
+        return [...take.call(this, maxBytes)].reverse();
+      });
+    },
+    says: /out of order/,
+  },
+  {
+    bug: "a server that names another sender",
+    breakIt: () => {
+      const { add } = queue;
+      vi.spyOn(queue, "add").mockImplementation(function (this: SignalQueue, packet) {
+        const isBack = packet.length === SIGNAL_HEAD_BYTES;
+        return add.call(this, isBack ? packet : packet.map((byte, at) => (at === 8 ? byte ^ 1 : byte)));
+      });
+    },
+    says: /in the name of another/,
+  },
+  {
+    bug: "a server that lets clients signal without end",
+    breakIt: () => void vi.spyOn(ServerSession.prototype, "maySignal").mockImplementation(() => true),
+    says: /over the rate/,
+  },
+  {
+    bug: "a server that returns what it could pass on",
+    breakIt: () => {
+      const isReturned = everyNth(9);
+      vi.spyOn(ServerSession.prototype, "maySignal").mockImplementation(() => !isReturned());
+    },
+    says: /a signal for \d+ came back/,
+  },
+  {
+    bug: "a client that loses a signal",
+    breakIt: () => {
+      const { takeEvents } = ClientSession.prototype;
+      const isLost = everyNth(20);
+      vi.spyOn(ClientSession.prototype, "takeEvents").mockImplementation(function (this: ClientSession) {
+        return takeEvents.call(this).filter(({ type }) => type !== "signal" || !isLost());
+      });
+    },
+    says: /took the signal|never came/,
   },
   {
     bug: "a wire that loses a byte",

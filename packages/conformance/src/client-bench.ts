@@ -4,6 +4,7 @@ import { type CheckInfo, type Evidence, Failed, Skipped } from "./check.ts";
 import type { ClientProgram, RunningClient } from "./client-program.ts";
 import { PrintedRoster } from "./printed-roster.ts";
 import { type SetupScript, Visit } from "./visit.ts";
+import { Waiting } from "./waiting.ts";
 
 const HOST = "127.0.0.1";
 const NETWORK = "conformance";
@@ -39,7 +40,7 @@ export class ClientBench {
   readonly #settings: ClientBenchSettings;
   readonly #server: Server;
   readonly #visits: Visit[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting();
   #taken = 0;
   #client: RunningClient | undefined;
   /** Why the program ended, when it has. */
@@ -52,7 +53,7 @@ export class ClientBench {
     this.#server = server;
     server.on("connection", (socket) => {
       this.#visits.push(new Visit(socket, this.patienceMs));
-      this.#wake();
+      this.#waiting.wake();
     });
   }
 
@@ -86,7 +87,7 @@ export class ClientBench {
     this.#client = client;
     void client.ended.then((why) => {
       this.#end = why;
-      this.#wake();
+      this.#waiting.wake();
     });
     return await this.next("a connection of the program", this.#settings.startMs);
   }
@@ -107,26 +108,21 @@ export class ClientBench {
 
   /** The next connection, if one comes before this time is over or the program ends. */
   async poll(waitMs: number): Promise<Visit | undefined> {
-    const endMs = performance.now() + waitMs;
-    for (;;) {
-      const visit = this.#visits[this.#taken];
-      if (visit) {
-        this.#taken++;
-        return visit;
-      }
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0 || this.#end !== undefined) return undefined;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, leftMs);
-        this.#waiting.add(done);
-      });
-    }
+    return await this.#waiting.until(this.#takeVisit, waitMs, this.#isOver);
   }
+
+  /** The same where none should come. */
+  async pollQuietly(quietMs: number): Promise<Visit | undefined> {
+    return await this.#waiting.untilQuiet(this.#takeVisit, quietMs, this.#isOver);
+  }
+
+  readonly #takeVisit = () => {
+    const visit = this.#visits[this.#taken];
+    if (visit) this.#taken++;
+    return visit;
+  };
+
+  readonly #isOver = () => this.hasEnded;
 
   /** Whether the program has ended by itself. */
   get hasEnded(): boolean {
@@ -147,9 +143,5 @@ export class ClientBench {
     this.#client?.stop();
     for (const visit of this.#visits) visit.close();
     await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #wake(): void {
-    for (const done of this.#waiting) done();
   }
 }

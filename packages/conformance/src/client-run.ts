@@ -1,5 +1,6 @@
 import { LektError, METHOD } from "@lekt/protocol";
 import { type CheckResult, Failed, resultOf, Skipped } from "./check.ts";
+import { mustGoOn, playAll } from "./check-run.ts";
 import { ClientBench, type ClientBenchSettings, type ClientCheck, type ClientFacts } from "./client-bench.ts";
 import { CLIENT_CHECKS } from "./client-checks/registry.ts";
 import type { ClientProgram } from "./client-program.ts";
@@ -41,27 +42,11 @@ export async function checkClient(
     throw error;
   });
   const wanted = CLIENT_CHECKS.filter(isWanted);
-  const results = new Map<string, CheckResult>();
   const isSlow = (check: ClientCheck) =>
     check.slowWithoutInterval === true && !facts.methods.has(METHOD.server);
-  const queue = [...wanted].sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)));
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      for (let check = queue.shift(); check; check = queue.shift()) {
-        mustGoOn(signal);
-        const reason = reasonToSkip(check, isSlow(check), options);
-        const result = await runOne(check, settings, facts, reason, open);
-        results.set(check.id, result);
-        onResult?.(result);
-      }
-    }),
-  );
-  mustGoOn(signal);
-  return wanted.flatMap(({ id }) => results.get(id) ?? []);
-}
-
-function mustGoOn(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new LektError("LEKT_ABORTED", "The checks were broken off.");
+  const play = (check: ClientCheck) =>
+    runOne(check, settings, facts, reasonToSkip(check, isSlow(check), options), open);
+  return await playAll(wanted, { atOnce: AT_ONCE, isSlow, play, signal, onResult });
 }
 
 function reasonToSkip(check: ClientCheck, isSlow: boolean, options: ClientRunOptions): string | undefined {

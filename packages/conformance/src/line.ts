@@ -1,10 +1,18 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { concatBytes, encodeHeartbeat, LektError, type RejectPacket, type RejectWord } from "@lekt/protocol";
+import {
+  concatBytes,
+  encodeHandshake,
+  encodeHeartbeat,
+  LektError,
+  type RejectPacket,
+  type RejectWord,
+} from "@lekt/protocol";
 import { type Evidence, Failed } from "./check.ts";
 import { ByteTail, evidenceOf } from "./evidence-text.ts";
 import type { Reply } from "./roster-model.ts";
 import { packetWords, type WholePacket, WholePacketReader } from "./server-packets.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What one connection may send us in all: a server that floods is stopped there. */
 export const MAX_RECEIVED_BYTES = 1_024 * 1_024;
@@ -30,7 +38,7 @@ export class Line {
   readonly #sent = new ByteTail();
   readonly #received = new ByteTail();
   readonly #last: WholePacket[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting();
   #ended = false;
   #rejected = false;
   /** Why what came cannot be read. */
@@ -46,22 +54,14 @@ export class Line {
     for (const event of ["end", "close"] as const) {
       socket.on(event, () => {
         this.#ended = true;
-        this.#wake();
+        this.#waiting.wake();
       });
     }
   }
 
   /** @throws Failed where there is no connection within `patienceMs`. */
-  static async open({ host, port, patienceMs }: LineOptions): Promise<Line> {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
-    const line = new Line(socket, patienceMs);
-    try {
-      await once(socket, "connect", { signal: AbortSignal.timeout(patienceMs) });
-    } catch {
-      socket.destroy();
-      throw new Failed("a connection", line.error?.code ?? `none within ${patienceMs} ms`);
-    }
-    return line;
+  static async open(options: LineOptions): Promise<Line> {
+    return new Line(await openSocket(options), options.patienceMs);
   }
 
   get evidence(): Evidence {
@@ -110,7 +110,7 @@ export class Line {
 
   /** @throws Failed where a packet comes, or the connection ends. */
   async quiet(expected: string, waitMs: number): Promise<void> {
-    const packet = await this.poll(waitMs);
+    const packet = await this.#waiting.untilQuiet(() => this.#packets.shift(), waitMs, this.#isOver);
     if (packet) throw new Failed(expected, packetWords(packet));
     if (this.#fault !== undefined || this.#ended) throw new Failed(expected, this.#nothing(waitMs));
   }
@@ -118,6 +118,19 @@ export class Line {
   async accept(): Promise<void> {
     const packet = await this.next("an Accept");
     if (packet.type !== "accept") throw new Failed("an Accept", packetWords(packet));
+  }
+
+  /** A Handshake, and its Accept. */
+  async greet(known: number, methods: Iterable<number>): Promise<void> {
+    this.send(encodeHandshake(known, methods));
+    await this.accept();
+  }
+
+  /** The Request for this method; 0: the one that ends the setup. */
+  async request(method: number, expected = method === 0 ? "the zero request" : `Request ${method}`) {
+    const packet = await this.next(expected);
+    if (packet.type !== "request" || packet.method !== method)
+      throw new Failed(expected, packetWords(packet));
   }
 
   /** A Reject with this word; what else is on its way before it is passed over. */
@@ -172,7 +185,7 @@ export class Line {
       this.socket.destroy();
     }
     if (this.#fault === undefined) this.#read(bytes);
-    this.#wake();
+    this.#waiting.wake();
   }
 
   #read(bytes: Uint8Array): void {
@@ -205,27 +218,23 @@ export class Line {
     return `no packet within ${Math.round(waitMs)} ms`;
   }
 
-  async #until<T>(look: () => T | undefined, waitMs: number): Promise<T | undefined> {
-    const endMs = performance.now() + waitMs;
-    for (;;) {
-      const found = look();
-      if (found !== undefined) return found;
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0 || this.#ended || this.#fault !== undefined) return undefined;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, leftMs);
-        this.#waiting.add(done);
-      });
-    }
+  #until<T>(look: () => T | undefined, waitMs: number): Promise<T | undefined> {
+    return this.#waiting.until(look, waitMs, this.#isOver);
   }
 
-  #wake(): void {
-    for (const done of this.#waiting) done();
+  readonly #isOver = () => this.#ended || this.#fault !== undefined;
+}
+
+/** @throws Failed where there is no connection within `patienceMs`. */
+export async function openSocket({ host, port, patienceMs }: LineOptions): Promise<Socket> {
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  try {
+    await once(socket, "connect", { signal: AbortSignal.timeout(patienceMs) });
+    return socket;
+  } catch (error) {
+    socket.on("error", () => {}).destroy();
+    const { code, name } = error as NodeJS.ErrnoException;
+    throw new Failed("a connection", name === "AbortError" || !code ? `none within ${patienceMs} ms` : code);
   }
 }
 

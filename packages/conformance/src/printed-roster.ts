@@ -1,4 +1,5 @@
 import { Failed } from "./check.ts";
+import { Waiting } from "./waiting.ts";
 
 export const MAX_NAMES = 10_000;
 
@@ -7,7 +8,7 @@ export class PrintedRoster {
   #names: string[] = [];
   /** All that happened, in words; the last ones. */
   readonly #log: string[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting();
 
   read(line: string): void {
     let event: unknown;
@@ -25,7 +26,7 @@ export class PrintedRoster {
     else return;
     this.#log.push(`${kind}${kind === "online" ? "" : ` ${name}`}`);
     if (this.#log.length > 100) this.#log.shift();
-    for (const done of this.#waiting) done();
+    this.#waiting.wake();
   }
 
   get names(): string {
@@ -35,20 +36,8 @@ export class PrintedRoster {
   /** Waits until just these are shown. @throws Failed */
   async until(names: readonly string[], why: string, waitMs: number): Promise<void> {
     const wanted = [...names].sort().join(" ");
-    const endMs = performance.now() + waitMs;
-    while (this.names !== wanted) {
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0) throw new Failed(`the peers ${wanted || "(none)"} (${why})`, this.names || "none");
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, leftMs);
-        this.#waiting.add(done);
-      });
-    }
+    const isShown = await this.#waiting.until(() => this.names === wanted || undefined, waitMs);
+    if (!isShown) throw new Failed(`the peers ${wanted || "(none)"} (${why})`, this.names || "none");
   }
 
   /** @throws Failed where something was reported of this peer. */

@@ -25,6 +25,11 @@ export function rawResponseHead(method: number, length: number): Uint8Array {
   return bytesOf(rawHeader("T"), u32(method), u32(length));
 }
 
+/** A signal up to its length; the payload has yet to come (spec 8.1). */
+export function rawSignalHead(identity: Uint8Array, length: number): Uint8Array {
+  return bytesOf(rawHeader("S"), identity, u32(length));
+}
+
 /** Texts as UTF-8, and bytes, one behind the other. */
 export function bytesOf(...parts: readonly (string | Uint8Array)[]): Uint8Array {
   const bytes = parts.map((part) => (typeof part === "string" ? encodeUtf8(part) : part));

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { decodeServerInfo, LektError, METHOD, parseLektUrl } from "@lekt/protocol";
 import { type CheckResult, Failed, resultOf } from "./check.ts";
+import { mustGoOn, playAll } from "./check-run.ts";
 import { Pacer } from "./pacer.ts";
 import { bytesOf, portPayload, u32 } from "./raw-packets.ts";
 import { wordsOf } from "./roster-model.ts";
@@ -55,25 +56,9 @@ export async function checkServer(url: string, options: ServerRunOptions = {}): 
   const wanted = SERVER_CHECKS.filter(isWanted);
   // Without networks everybody meets in the default one, where two checks would see each other.
   const atOnce = facts.asked.has(METHOD.network) ? AT_ONCE : 1;
-  const results = new Map<string, CheckResult>();
-  // The long waits begin first.
-  const queue = [...wanted].sort((a, b) => Number(b.slow ?? false) - Number(a.slow ?? false));
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (let check = queue.shift(); check; check = queue.shift()) {
-        mustGoOn(signal);
-        const result = await runOne(check, settings, facts, open);
-        results.set(check.id, result);
-        onResult?.(result);
-      }
-    }),
-  );
-  mustGoOn(signal);
-  return wanted.flatMap(({ id }) => results.get(id) ?? []);
-}
-
-function mustGoOn(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new LektError("LEKT_ABORTED", "The checks were broken off.");
+  const isSlow = ({ slow = false }: ServerCheck) => slow;
+  const play = (check: ServerCheck) => runOne(check, settings, facts, open);
+  return await playAll(wanted, { atOnce, isSlow, play, signal, onResult });
 }
 
 async function runOne(

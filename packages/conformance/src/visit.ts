@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ClientObject,
   type ClientPacket,
@@ -16,9 +15,11 @@ import {
   METHOD,
   ProtocolError,
   parseIpv4,
+  setsSignals,
 } from "@lekt/protocol";
 import { type Evidence, Failed } from "./check.ts";
 import { ByteTail, evidenceOf } from "./evidence-text.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What one client may send us in all. */
 export const MAX_VISIT_BYTES = 1_024 * 1_024;
@@ -48,7 +49,7 @@ export class Visit {
   readonly #sent = new ByteTail();
   readonly #received = new ByteTail();
   readonly #words: string[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting();
   #ended = false;
   #fault: string | undefined;
 
@@ -61,7 +62,7 @@ export class Visit {
     for (const event of ["end", "close"] as const) {
       socket.on(event, () => {
         this.#ended = true;
-        this.#wake();
+        this.#waiting.wake();
       });
     }
   }
@@ -96,15 +97,12 @@ export class Visit {
 
   /** The next packet if one comes in this time. @throws Failed where what comes cannot be read. */
   async poll(waitMs: number): Promise<ClientPacket | undefined> {
-    const look = () => this.#packets.shift() ?? (this.#fault === undefined ? undefined : "fault");
-    const packet = await this.#until(look, waitMs);
-    if (packet !== "fault") return packet;
-    throw new Failed("a packet that is right", this.#nothing(waitMs));
+    return await this.#until(this.#look, waitMs);
   }
 
   /** @throws Failed where a packet comes, or the connection ends. */
   async quiet(expected: string, waitMs: number): Promise<void> {
-    const packet = await this.poll(waitMs);
+    const packet = await this.#waiting.untilQuiet(this.#look, waitMs, this.#isOver);
     if (packet) throw new Failed(expected, clientPacketWords(packet));
     if (this.#ended) throw new Failed(expected, this.#nothing(waitMs));
   }
@@ -124,10 +122,7 @@ export class Visit {
   }
 
   /** Handshake, Accept, Requests and answers; the zero request has yet to come. */
-  async asked({
-    asks = (methods) => methods.filter(isAskedFor),
-    send = (bytes) => this.send(bytes),
-  }: SetupScript = {}) {
+  async asked({ asks = askedOf, send = (bytes) => this.send(bytes) }: SetupScript = {}) {
     const { methods } = await this.greeted();
     const requests = asks(methods);
     await send(concatBytes([encodeAccept(), ...requests.map((method) => encodeRequest(method))]));
@@ -146,13 +141,19 @@ export class Visit {
     this.#decoder.phase = "heartbeat";
   }
 
-  /** Setup, the first Heartbeat and the first reply, with these peers. */
-  async settled(script: SetupScript = {}, peers: readonly ClientObject[] = []): Promise<void> {
-    const { send = (bytes: Uint8Array) => this.send(bytes), heartbeatSeconds = 10 } = script;
+  /** Setup, up to the first Heartbeat; its reply has yet to come. @returns the Heartbeat's time stamp. */
+  async introduced(script: SetupScript = {}, expected = "the first Heartbeat"): Promise<bigint> {
+    const { send = (bytes: Uint8Array) => this.send(bytes) } = script;
     await this.asked(script);
     this.begin();
     await send(encodeRequest(0));
-    await this.heartbeat("the first Heartbeat");
+    return await this.heartbeat(expected);
+  }
+
+  /** Setup, the first Heartbeat and the first reply, with these peers. */
+  async settled(script: SetupScript = {}, peers: readonly ClientObject[] = []): Promise<void> {
+    const { send = (bytes: Uint8Array) => this.send(bytes), heartbeatSeconds = 10 } = script;
+    await this.introduced(script);
     await send(
       concatBytes([
         this.serverWord(heartbeatSeconds),
@@ -194,9 +195,11 @@ export class Visit {
   /** Update packets that a client must take: it stays, and its reply ends when it asks for one. */
   async mustTake(why: string, ...packets: readonly Uint8Array[]): Promise<void> {
     this.send(...packets);
-    const packet = await this.poll(STAY_MS);
-    if (packet) this.send(END);
-    await sleep(packet ? STAY_MS : 0);
+    const packet = await this.#waiting.untilQuiet(this.#look, STAY_MS, this.#isOver);
+    if (packet) {
+      this.send(END);
+      await this.#waiting.untilQuiet(() => this.#ended || undefined, STAY_MS);
+    }
     if (this.#ended) throw new Failed(`a client that stays: ${why}`, "the end of its stream");
   }
 
@@ -226,7 +229,7 @@ export class Visit {
         this.#fault = error.message;
       }
     }
-    this.#wake();
+    this.#waiting.wake();
   }
 
   #nothing(waitMs: number): string {
@@ -234,28 +237,23 @@ export class Visit {
     return this.#ended ? "the end of the client's stream" : `no packet within ${Math.round(waitMs)} ms`;
   }
 
-  async #until<T>(look: () => T | undefined, waitMs: number): Promise<T | undefined> {
-    const endMs = performance.now() + waitMs;
-    for (;;) {
-      const found = look();
-      if (found !== undefined) return found;
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0 || this.#ended) return undefined;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, leftMs);
-        this.#waiting.add(done);
-      });
-    }
+  #until<T>(look: () => T | undefined, waitMs: number): Promise<T | undefined> {
+    return this.#waiting.until(look, waitMs, this.#isOver);
   }
 
-  #wake(): void {
-    for (const done of this.#waiting) done();
-  }
+  readonly #isOver = () => this.#ended;
+
+  /** @throws Failed where what comes cannot be read. */
+  readonly #look = () => {
+    const packet = this.#packets.shift();
+    if (!packet && this.#fault !== undefined) throw new Failed("a packet that is right", this.#nothing(0));
+    return packet;
+  };
+}
+
+/** What our server asks for. */
+function askedOf(methods: readonly number[]): readonly number[] {
+  return methods.filter((method) => isAskedFor(method) && (method !== METHOD.signal || setsSignals(methods)));
 }
 
 export const END: Uint8Array = encodeEndOfReply(0n);

@@ -1,3 +1,5 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import {
   encodeAccept,
@@ -7,8 +9,10 @@ import {
   encodeRequest,
 } from "@lekt/protocol";
 import { expect, onTestFinished, test } from "vitest";
+import { CircuitEnd, MAX_CIRCUIT_BYTES } from "../src/circuit-end.ts";
 import { Line, MAX_RECEIVED_BYTES, MAX_WAITING_PACKETS } from "../src/line.ts";
 import { MAX_NAMES, PrintedRoster } from "../src/printed-roster.ts";
+import { MAX_WAITING_DATAGRAMS, StunSocket } from "../src/stun-socket.ts";
 import { MAX_VISIT_BYTES, Visit } from "../src/visit.ts";
 
 const PATIENCE_MS = 20_000;
@@ -72,6 +76,39 @@ test("so many bytes of a client are taken, and not one more", async () => {
   for (let i = 0; i < beats; i++) await near.heartbeat();
   far.send(encodeHeartbeat(0n));
   await expect(near.heartbeat()).rejects.toThrow(`more than ${MAX_VISIT_BYTES} bytes`);
+});
+
+test("so many bytes of a circuit wait to be read, and with one more it is cut", async () => {
+  for (const [extra, isCut] of [
+    [0, false],
+    [1, true],
+  ] as const) {
+    const { far, near } = await pair((socket) => new CircuitEnd(socket, PATIENCE_MS, new Uint8Array(32)));
+    far.send(encodeAccept(), new Uint8Array(MAX_CIRCUIT_BYTES - 8 + extra));
+    await expect.poll(() => near.evidence.received).toContain(`(${MAX_CIRCUIT_BYTES + extra - 48} bytes)`);
+    expect(near.socket.destroyed).toBe(isCut);
+  }
+});
+
+test("so many datagrams wait to be read, and what comes then is lost", async () => {
+  const sender = createSocket("udp4");
+  sender.bind(0, "127.0.0.1");
+  await once(sender, "listening");
+  onTestFinished(() => void sender.close());
+  const to = { host: "127.0.0.1", port: sender.address().port, isIpv6: false };
+  const socket = await StunSocket.open(to, PATIENCE_MS);
+  onTestFinished(() => socket.close());
+  const send = (count: number) => {
+    for (let i = 0; i < count; i++) sender.send(Uint8Array.of(i), socket.port, "127.0.0.1");
+  };
+  send(MAX_WAITING_DATAGRAMS - 1);
+  await expect.poll(() => socket.waiting).toBe(MAX_WAITING_DATAGRAMS - 1);
+  send(2);
+  await expect.poll(() => socket.waiting).toBe(MAX_WAITING_DATAGRAMS);
+  // Whose turn it was is read, and there is room for one that comes now; the one too many is not there.
+  const [first] = await Promise.all([socket.ask(Uint8Array.of(0)), once(sender, "message")]);
+  expect(first).toEqual(Buffer.of(0));
+  expect(socket.waiting).toBe(MAX_WAITING_DATAGRAMS - 1);
 });
 
 test("so many names that a program prints are kept, and not one more", () => {

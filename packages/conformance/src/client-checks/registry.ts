@@ -3,6 +3,7 @@ import { clientHeartbeatChecks } from "./heartbeat.ts";
 import { clientRejectChecks } from "./reject.ts";
 import { clientRosterChecks } from "./roster.ts";
 import { clientSetupChecks } from "./setup.ts";
+import { clientSignalChecks } from "./signals.ts";
 import { clientUpdateChecks } from "./updates.ts";
 
 /** Everything that is asked of a client, in the order of the specification. */
@@ -12,4 +13,5 @@ export const CLIENT_CHECKS: readonly ClientCheck[] = [
   ...clientUpdateChecks,
   ...clientRosterChecks,
   ...clientRejectChecks,
+  ...clientSignalChecks,
 ];

@@ -1,4 +1,4 @@
-import { type ClientObject, encodeRequest, METHOD } from "@lekt/protocol";
+import { type ClientObject, METHOD } from "@lekt/protocol";
 import { Skipped } from "../check.ts";
 import type { ClientBench, ClientCheck } from "../client-bench.ts";
 import { bytesOf } from "../raw-packets.ts";
@@ -113,10 +113,7 @@ export const clientRosterChecks: readonly ClientCheck[] = [
       visit.socket.destroy();
       const again = await bench.poll(bench.patienceMs);
       if (!again) throw new Skipped("the program does not connect again");
-      await again.asked();
-      again.begin();
-      again.send(encodeRequest(0));
-      await again.heartbeat();
+      await again.introduced();
       again.send(
         again.serverWord(0.1),
         ...tokenWord,

@@ -78,10 +78,7 @@ export const clientSetupChecks: readonly ClientCheck[] = [
     level: "must",
     run: async (bench) => {
       const visit = await bench.visited();
-      await visit.asked({ asks: () => [] });
-      visit.begin();
-      visit.send(encodeRequest(0));
-      await visit.heartbeat("the first Heartbeat");
+      await visit.introduced({ asks: () => [] });
     },
   },
   {
@@ -127,10 +124,7 @@ export const clientSetupChecks: readonly ClientCheck[] = [
     level: "must",
     run: async (bench) => {
       const visit = await bench.visited();
-      await visit.asked();
-      visit.begin();
-      visit.send(encodeRequest(0));
-      await visit.heartbeat("a Heartbeat, at once");
+      await visit.introduced({}, "a Heartbeat, at once");
     },
   },
   {

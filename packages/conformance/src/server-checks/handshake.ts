@@ -18,10 +18,7 @@ async function firstRequest(bench: ServerBench, known: number, words: readonly n
   const line = await bench.connect();
   line.send(rawHandshake(known, words));
   await line.accept();
-  const packet = await line.next(`Request ${method}`);
-  if (packet.type !== "request" || packet.method !== method) {
-    throw new Failed(`Request ${method}`, packetWords(packet));
-  }
+  await line.request(method);
 }
 
 export const handshakeChecks: readonly ServerCheck[] = [
@@ -31,9 +28,7 @@ export const handshakeChecks: readonly ServerCheck[] = [
     rule: "A Handshake is answered by an Accept with the server's version, major 1.",
     level: "must",
     run: async (bench) => {
-      const line = await bench.connect();
-      line.send(encodeHandshake(1, [METHOD.tcp]));
-      await line.accept();
+      await (await bench.connect()).greet(1, [METHOD.tcp]);
     },
   },
   {
@@ -178,9 +173,7 @@ export const handshakeChecks: readonly ServerCheck[] = [
     rule: "n is taken up to 1,024 (by default).",
     level: "should",
     run: async (bench) => {
-      const line = await bench.connect();
-      line.send(encodeHandshake(1_024, [METHOD.tcp]));
-      await line.accept();
+      await (await bench.connect()).greet(1_024, [METHOD.tcp]);
     },
   },
   {

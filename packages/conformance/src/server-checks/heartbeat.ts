@@ -1,6 +1,6 @@
 import { encodeHeartbeat, encodeResponse, METHOD } from "@lekt/protocol";
 import { Failed } from "../check.ts";
-import { bytesOf, portPayload, rawHeader, rawResponseHead, u32 } from "../raw-packets.ts";
+import { bytesOf, portPayload, rawHeader, rawResponseHead } from "../raw-packets.ts";
 import { QUIET_MS, type ServerCheck } from "../server-bench.ts";
 import { packetWords } from "../server-packets.ts";
 
@@ -105,13 +105,11 @@ export const heartbeatChecks: readonly ServerCheck[] = [
     needs: [METHOD.tcp],
     run: async (bench) => {
       const line = await bench.connect();
-      line.send(bytesOf(rawHeader("H"), u32(1), u32(1)));
-      await line.accept();
-      await line.next("Request 1");
+      await line.greet(1, [METHOD.tcp]);
+      await line.request(METHOD.tcp);
       const version = { major: 9, minor: 9, extra: 9 };
       line.send(encodeResponse(METHOD.tcp, portPayload(4_001), version));
-      const packet = await line.next("the zero request: a Response of version 9.9.9 is as good as others");
-      if (packet.type !== "request") throw new Failed("the zero request", packetWords(packet));
+      await line.request(0, "the zero request: a Response of version 9.9.9 is as good as others");
       line.send(encodeHeartbeat(0n, version));
       await line.reply("a reply to a Heartbeat of version 9.9.9");
     },

@@ -1,4 +1,4 @@
-import { describeMethod, encodeHandshake, encodeResponse, METHOD } from "@lekt/protocol";
+import { describeMethod, encodeResponse, METHOD } from "@lekt/protocol";
 import { Failed } from "../check.ts";
 import { bytesOf, portPayload, u32 } from "../raw-packets.ts";
 import type { ServerBench, ServerCheck } from "../server-bench.ts";
@@ -131,8 +131,7 @@ async function answerOne(bench: ServerBench, method: number, payload: Uint8Array
   const line = await bench.connect();
   const isNetwork = method === METHOD.network;
   const methods = isNetwork ? [method] : [METHOD.network, method].sort((a, b) => a - b);
-  line.send(encodeHandshake(Math.max(method, METHOD.network), methods));
-  await line.accept();
+  await line.greet(Math.max(method, METHOD.network), methods);
   for (;;) {
     const packet = await line.next(`Request ${method}`);
     if (packet.type !== "request") throw new Failed(`Request ${method}`, packetWords(packet));

@@ -9,6 +9,7 @@ import { resumeChecks } from "./resume.ts";
 import { rosterChecks } from "./roster.ts";
 import { setupChecks } from "./setup.ts";
 import { signalChecks } from "./signals.ts";
+import { stunChecks } from "./stun.ts";
 import { updateChecks } from "./update.ts";
 import { wordChecks } from "./words.ts";
 
@@ -26,4 +27,5 @@ export const SERVER_CHECKS: readonly ServerCheck[] = [
   ...rejectChecks,
   ...signalChecks,
   ...circuitChecks,
+  ...stunChecks,
 ];

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { encodeHandshake, encodeResponse, METHOD } from "@lekt/protocol";
+import { encodeResponse, METHOD } from "@lekt/protocol";
 import { Failed } from "../check.ts";
 import { bytesOf, rawHeader } from "../raw-packets.ts";
 import { QUIET_MS, type ServerCheck } from "../server-bench.ts";
@@ -34,9 +34,8 @@ export const rejectChecks: readonly ServerCheck[] = [
     needs: [METHOD.name],
     run: async (bench) => {
       const line = await bench.connect();
-      line.send(encodeHandshake(METHOD.name, [METHOD.name]));
-      await line.accept();
-      await line.next("Request 20");
+      await line.greet(METHOD.name, [METHOD.name]);
+      await line.request(METHOD.name);
       line.send(encodeResponse(METHOD.name, bytesOf(`${MARK}\n`)));
       const { message } = await line.reject("malformed", "the name has a line feed");
       if (message.includes(MARK))
@@ -101,9 +100,7 @@ export const rejectChecks: readonly ServerCheck[] = [
     level: "must",
     needs: [METHOD.tcp],
     run: async (bench) => {
-      const ada = await bench.member(4_001);
-      const bob = await bench.member(4_002);
-      await ada.until([4_001, 4_002], "two have joined");
+      const [ada, bob] = await bench.pair();
       bob.line.send(rawHeader("Z"));
       await bob.line.reject("malformed", "a packet of type Z came");
       await ada.until([4_001], "the client with port 4002 got a Reject");

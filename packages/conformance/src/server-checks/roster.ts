@@ -28,9 +28,7 @@ export const rosterChecks: readonly ServerCheck[] = [
     level: "must",
     needs: [METHOD.tcp],
     run: async (bench) => {
-      const ada = await bench.member(4_001);
-      const bob = await bench.member(4_002);
-      await ada.until([4_001, 4_002], "two have joined");
+      const [ada, bob] = await bench.pair();
       bob.line.socket.end();
       await ada.until([4_001], "the client with port 4002 has ended its stream");
     },
@@ -42,9 +40,7 @@ export const rosterChecks: readonly ServerCheck[] = [
     level: "must",
     needs: [METHOD.tcp],
     run: async (bench) => {
-      const ada = await bench.member(4_001);
-      const bob = await bench.member(4_002);
-      await ada.until([4_001, 4_002], "two have joined");
+      const [ada, bob] = await bench.pair();
       bob.line.socket.resetAndDestroy();
       await ada.until([4_001], "the connection of the client with port 4002 was reset");
     },

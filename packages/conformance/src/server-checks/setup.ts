@@ -11,19 +11,15 @@ const NEVER_ASKED = [5, 6, 25, 30, 31, 32, 65, 66, 100, 128];
 /** A client that was asked for `tcp` and has not answered yet. */
 async function askedForTcp(bench: ServerBench): Promise<Line> {
   const line = await bench.connect();
-  line.send(encodeHandshake(1, [METHOD.tcp]));
-  await line.accept();
-  const packet = await line.next("Request 1");
-  if (packet.type !== "request" || packet.method !== METHOD.tcp)
-    throw new Failed("Request 1", packetWords(packet));
+  await line.greet(1, [METHOD.tcp]);
+  await line.request(METHOD.tcp);
   return line;
 }
 
 /** All Requests for these methods, answered with an empty payload or as `answers` says. */
 async function requestsFor(bench: ServerBench, known: number, methods: readonly number[]): Promise<number[]> {
   const line = await bench.connect();
-  line.send(encodeHandshake(known, methods));
-  await line.accept();
+  await line.greet(known, methods);
   const requests: number[] = [];
   // Those that come without an answer to the ones before are enough here (spec 4.2.2).
   for (let packet = await line.next("a Request"); packet; ) {
@@ -87,9 +83,7 @@ export const setupChecks: readonly ServerCheck[] = [
       line.send(rawResponseHead(METHOD.tcp, 2), Uint8Array.of(0x0f));
       await line.quiet("nothing before the answer is whole", QUIET_MS);
       line.send(Uint8Array.of(0xa0));
-      const packet = await line.next("the zero request");
-      if (packet.type !== "request" || packet.method !== 0)
-        throw new Failed("the zero request", packetWords(packet));
+      await line.request(0);
     },
   },
   {
@@ -175,9 +169,8 @@ export const setupChecks: readonly ServerCheck[] = [
     run: async (bench) => {
       const begin = async (length: number) => {
         const line = await bench.connect();
-        line.send(encodeHandshake(18, [METHOD.token]));
-        await line.accept();
-        await line.next("Request 18");
+        await line.greet(METHOD.token, [METHOD.token]);
+        await line.request(METHOD.token);
         line.send(rawResponseHead(METHOD.token, length));
         return line;
       };
@@ -195,8 +188,7 @@ export const setupChecks: readonly ServerCheck[] = [
       const whole = await bench.member(4_001, [[33, new Uint8Array(2_046)]]);
       await whole.beat();
       const line = await bench.connect();
-      line.send(encodeHandshake(33, [METHOD.tcp, 33]));
-      await line.accept();
+      await line.greet(33, [METHOD.tcp, 33]);
       line.send(encodeResponse(METHOD.tcp, portPayload(1)), rawResponseHead(33, 2_047));
       await line.reject("limit", "published lengths of 2 and 2,047 bytes");
     },

@@ -1,5 +1,4 @@
 import {
-  encodeHandshake,
   encodeResponse,
   encodeSignal,
   METHOD,
@@ -10,9 +9,9 @@ import {
 import { Failed } from "../check.ts";
 import type { Guest } from "../guest.ts";
 import type { Line } from "../line.ts";
-import { bytesOf, rawHeader, u32 } from "../raw-packets.ts";
+import { bytesOf, rawSignalHead, u32 } from "../raw-packets.ts";
 import { QUIET_MS, type ServerBench, type ServerCheck } from "../server-bench.ts";
-import { packetWords } from "../server-packets.ts";
+import { packetWords, type WholePacket } from "../server-packets.ts";
 
 const NONE = new Uint8Array(0);
 const OFFER = bytesOf("offer");
@@ -21,12 +20,12 @@ const needs = [METHOD.tcp, METHOD.identity, METHOD.signal];
 
 /** Identities of this check's clients: all bytes the same. */
 const identity = (byte: number) => new Uint8Array(32).fill(byte);
-const ADA = identity(0xad);
+export const ADA = identity(0xad);
 const BOB = identity(0xb0);
 const NOBODY = identity(0x99);
 
 /** A client that takes signals, in the heartbeat phase. */
-function signalling(
+export function signalling(
   bench: ServerBench,
   own: Uint8Array,
   extras: Iterable<readonly [number, Uint8Array]> = [],
@@ -45,10 +44,6 @@ async function mustCome(line: Line, from: Uint8Array, payload: Uint8Array, why: 
   if (!isRight) throw new Failed(expected, packetWords(packet));
 }
 
-function signalHead(to: Uint8Array, length: number): Uint8Array {
-  return bytesOf(rawHeader("S"), to, u32(length));
-}
-
 export const signalChecks: readonly ServerCheck[] = [
   {
     id: "payload-signal",
@@ -59,16 +54,14 @@ export const signalChecks: readonly ServerCheck[] = [
     run: async (bench) => {
       await signalling(bench, ADA);
       const line = await bench.connect();
-      line.send(encodeHandshake(METHOD.signal, [METHOD.network, METHOD.identity, METHOD.signal]));
-      await line.accept();
+      await line.greet(METHOD.signal, [METHOD.network, METHOD.identity, METHOD.signal]);
       const answers = [
         [METHOD.network, bench.network],
         [METHOD.identity, ADA],
         [METHOD.signal, Uint8Array.of(0)],
       ] as const;
       for (const [method, payload] of answers) {
-        const packet = await line.next(`Request ${method}`);
-        if (packet.type !== "request") throw new Failed(`Request ${method}`, packetWords(packet));
+        await line.request(method);
         line.send(encodeResponse(method, payload));
       }
       await line.reject("malformed", "a payload of one byte");
@@ -213,9 +206,9 @@ export const signalChecks: readonly ServerCheck[] = [
       const longest = new Uint8Array(MAX_BYTES).fill(7);
       ada.line.send(encodeSignal(BOB, longest));
       await mustCome(bob.line, ADA, longest, "the longest one");
-      ada.line.send(signalHead(BOB, MAX_BYTES + 1));
+      ada.line.send(rawSignalHead(BOB, MAX_BYTES + 1));
       await ada.line.reject("limit", "a signal of 16,385 bytes");
-      bob.line.send(signalHead(ADA, 0));
+      bob.line.send(rawSignalHead(ADA, 0));
       await bob.line.reject("malformed", "a signal without a payload");
     },
   },
@@ -275,7 +268,7 @@ export const signalChecks: readonly ServerCheck[] = [
         await mustCome(ada.line, SERVER_IDENTITY, NONE, `the server does not know ${unknown}`);
       }
       ada.line.send(encodeSignal(SERVER_IDENTITY, bytesOf('{"want":"circuit"}')));
-      mustOffer(await ada.line.next("a circuit, or the signal back"));
+      circuitIn(await ada.line.next("a circuit, or the signal back"));
       impostor.line.send(encodeSignal(ADA, OFFER));
       await mustCome(impostor.line, ADA, NONE, "nobody speaks in the name of the server");
       await ada.line.quiet("nothing in the name of the server", QUIET_MS);
@@ -283,24 +276,22 @@ export const signalChecks: readonly ServerCheck[] = [
   },
 ];
 
-/** A circuit as in 8.1.7, or an empty signal where there is none. */
-function mustOffer(packet: Awaited<ReturnType<Line["next"]>>): void {
+/** The circuit in the server's answer (spec 8.1.7); undefined where the wish came back. @throws Failed */
+export function circuitIn(packet: WholePacket): { token: string; relay: string } | undefined {
   const expected = 'a Signal from the server: {"circuit": …, "relay": …, "expires": …}, or empty';
   if (packet.type !== "signal" || toHex(packet.identity) !== toHex(SERVER_IDENTITY)) {
     throw new Failed(expected, packetWords(packet));
   }
-  if (packet.payload.length === 0) return;
+  if (packet.payload.length === 0) return undefined;
   const text = new TextDecoder().decode(packet.payload);
-  if (!isCircuit(text)) throw new Failed(expected, JSON.stringify(text.slice(0, 200)));
-}
-
-function isCircuit(text: string): boolean {
   try {
     const { circuit, relay, expires } = JSON.parse(text);
-    return /^[0-9a-f]{64}$/i.test(circuit) && /:\d+$/.test(relay) && Number.isInteger(expires);
+    if (/^[0-9a-f]{64}$/i.test(circuit) && /:\d+$/.test(relay) && Number.isInteger(expires))
+      return { token: circuit, relay };
   } catch {
-    return false;
+    // Said below.
   }
+  throw new Failed(expected, JSON.stringify(text.slice(0, 200)));
 }
 
 async function signalsUntilQuiet(line: Line): Promise<SignalPacket[]> {
