@@ -35,8 +35,8 @@ export function clientDecoderTarget(
       decoder,
       pieces,
       wordOf,
-      () => {
-        if (unanswered-- === 0) decoder.phase = "heartbeat";
+      ({ type }) => {
+        if (type !== "circuit" && unanswered-- === 0) decoder.phase = "heartbeat";
       },
       () => check(decoder.buffered <= MAX_WAITING_BYTES, `${decoder.buffered} bytes wait`),
     );
@@ -96,6 +96,7 @@ function seeds(): readonly FuzzInput[] {
     inputOf(whole, asked),
     inputOf(whole, asked, [3, 20, 21, 40]),
     inputOf(concatBytes([encodeHandshake(24, [19, 24]), ...signals, encodeHeartbeat(1n)]), Uint8Array.of(0)),
+    inputOf(concatBytes([encodeCircuit(new Uint8Array(32)), Uint8Array.of(0x62)]), Uint8Array.of(0)),
     ...streamSeeds(
       "client to server",
       { handshake: new Uint8Array(0), setup: handshake, heartbeat: concatBytes([handshake, ...answers]) },

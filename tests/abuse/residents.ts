@@ -121,5 +121,5 @@ export class Residents {
 }
 
 function pause(untilMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, untilMs - performance.now()));
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, untilMs - performance.now())));
 }

@@ -1,7 +1,9 @@
 import { type Decoded, naiveClientPackets, naiveServerPackets } from "@lekt/testkit";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { concatBytes } from "../src/bytes.ts";
 import { type ClientPacket, ClientPacketDecoder } from "../src/client-packet-decoder.ts";
+import { encodeCircuit } from "../src/packets/circuit.ts";
 import { type ServerPacket, ServerPacketDecoder } from "../src/server-packet-decoder.ts";
 import { clientStream, damaged, noise, serverStream } from "./packet-arbitraries.ts";
 import { cutAt, decodePieces } from "./stream-pieces.ts";
@@ -11,8 +13,8 @@ const cuts = fc.array(fc.nat(), { maxLength: 8 });
 function fastClientPackets(pieces: readonly Uint8Array[], asked: number): Decoded<ClientPacket> {
   const decoder = new ClientPacketDecoder();
   let unanswered = asked;
-  return decodePieces<ClientPacket>(decoder, pieces, () => {
-    if (unanswered-- === 0) decoder.phase = "heartbeat";
+  return decodePieces<ClientPacket>(decoder, pieces, ({ type }) => {
+    if (type !== "circuit" && unanswered-- === 0) decoder.phase = "heartbeat";
   });
 }
 
@@ -41,6 +43,13 @@ describe("from a client", () => {
       damaged(fc.constant(bytes)).map((broken) => ({ bytes: broken, asked })),
     );
     check(damagedStream, 1_500);
+  });
+
+  test("a circuit, and what it carries, in any pieces", () => {
+    const circuit = fc
+      .tuple(fc.uint8Array({ minLength: 32, maxLength: 32 }), noise)
+      .map(([token, carried]) => ({ bytes: concatBytes([encodeCircuit(token), carried]), asked: 0 }));
+    check(circuit, 300);
   });
 
   test("noise, in any pieces", () => check(fc.record({ bytes: noise, asked: fc.nat(2) }), 1_500));

@@ -10,9 +10,6 @@ import {
   type PeerStream,
   type Room,
 } from "@lekt/client";
-import { relay } from "@lekt/methods/relay";
-import { tcp } from "@lekt/methods/tcp";
-import { udp } from "@lekt/methods/udp";
 import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
@@ -25,7 +22,12 @@ import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "
 import { PeerGate } from "./peer-gate.ts";
 import { PING_LABEL, pingAnswerer } from "./ping-label.ts";
 
-const METHODS: Readonly<Record<MethodName, () => ConnectionMethod<Duplex>>> = { tcp, udp, relay };
+/** Loaded where peers connect: no other command has to wait for what they need. */
+const METHODS: Readonly<Record<MethodName, () => Promise<ConnectionMethod<Duplex>>>> = {
+  tcp: async () => (await import("@lekt/methods/tcp")).tcp(),
+  udp: async () => (await import("@lekt/methods/udp")).udp(),
+  relay: async () => (await import("@lekt/methods/relay")).relay(),
+};
 
 interface PeerRoomParts {
   readonly identity: LektIdentity;
@@ -78,7 +80,7 @@ export class PeerRoom implements AsyncDisposable {
       ...clientOptionsOf(flags, env),
       name: flags.name ?? hostname().slice(0, 64),
       identity,
-      methods: (flags.methods ?? METHOD_NAMES).map((name) => METHODS[name]()),
+      methods: await Promise.all((flags.methods ?? METHOD_NAMES).map((name) => METHODS[name]())),
       signal: stopping.signal,
     });
     const joined = new PeerRoom(room, {

@@ -1,7 +1,6 @@
 import { createHash, createPrivateKey, generateKeyPair, type KeyObject, X509Certificate } from "node:crypto";
 import { promisify } from "node:util";
 import { LektError } from "@lekt/protocol";
-import { selfSignedCertificate } from "./self-signed-certificate.ts";
 
 /** By what peers know this one again: a key, and the certificate that it shows (spec 9.1). */
 export interface LektIdentity {
@@ -16,6 +15,8 @@ const CURVE = "prime256v1";
 
 /** A new one, which nobody knows yet. */
 export async function createIdentity(): Promise<LektIdentity> {
+  // Most programs have an identity already, or none: they need not load what writes certificates.
+  const { selfSignedCertificate } = await import("./self-signed-certificate.ts");
   const { publicKey, privateKey } = await promisify(generateKeyPair)("ec", { namedCurve: CURVE });
   return identityOf(new X509Certificate(selfSignedCertificate(publicKey, privateKey)), privateKey);
 }

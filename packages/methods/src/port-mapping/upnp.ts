@@ -1,12 +1,14 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { type Gateway as UpnpGateway, upnpNat } from "@achingbrain/nat-port-mapper";
+import type { Gateway as UpnpGateway } from "@achingbrain/nat-port-mapper";
 import { type Gateway, MAPPING_LIFETIME_SECONDS, MappingRefused } from "./gateway.ts";
 
 const SEARCH_MS = 5_000;
 const WAN_IP_CONNECTION = "urn:schemas-upnp-org:service:WANIPConnection:2";
 
 export async function* upnpGateways(signal: AbortSignal): AsyncGenerator<Gateway> {
+  // Slow to load, and needed only where the gateway does not answer by NAT-PMP.
+  const { upnpNat } = await import("@achingbrain/nat-port-mapper");
   const search = AbortSignal.any([signal, AbortSignal.timeout(SEARCH_MS)]);
   for await (const gateway of upnpNat().findGateways({ signal: search }))
     if (gateway.family === "IPv4") yield upnpGateway(gateway);
