@@ -111,7 +111,7 @@ describe("lekt send and lekt receive", () => {
     const channel = new FileChannel(stream);
     await channel.send({ type: "transfer", version: 1, files: 1, bytes: content.length });
     await channel.next();
-    const file = { path: ["a.bin"], size: content.length, executable: false, sha256 };
+    const file = { path: ["a.bin"], size: content.length, sha256 };
     await channel.send({ type: "file", ...file });
     await channel.next();
     await channel.sendData(content.subarray(0, 50_000));
