@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -182,6 +182,43 @@ describe("strangers", () => {
     const { code, stderr } = await bob.run(["ping", server.url, "ada"]);
     expect(code).toBe(2);
     for (const user of [ada, eve]) expect(stderr).toContain((await user.identity()).short);
+  });
+});
+
+describe("a damaged memory of peers", () => {
+  const damage = (user: User) => {
+    mkdirSync(join(user.folder, "lekt"), { recursive: true });
+    writeFileSync(join(user.folder, "lekt", "known-peers.json"), "{", { mode: 0o600 });
+  };
+
+  it.each([
+    ["receive", "URL"],
+    ["ping", "URL", "ada"],
+    ["expose", "localhost:1", "URL"],
+    ["forward", "0", "URL", "--from", "ada"],
+  ])("is told before anything is done: %s %s", async (...args) => {
+    const user = new User();
+    damage(user);
+    // Nobody answers there.
+    const finished = await user.run(
+      args.map((arg) => arg.replace("URL", `lekt://127.0.0.1:1#key=${"A".repeat(43)}`)),
+    );
+    expect(finished.stderr).toMatch(/^lekt: .*known-peers\.json is damaged\. Mend it, or remove it.*\n$/);
+    expect(finished).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  it("is told once where it comes about while a command runs, which goes on", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, bob] = [new User(), new User()];
+    const exposed = ada.start(["expose", await echoService(), url, "--name", "ada", "--json"]);
+    await exposed.event("exposed");
+    damage(ada);
+    for (let time = 0; time < 2; time++)
+      expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
+    const { code, stderr } = await exposed.end("SIGTERM");
+    expect(code).toBe(0);
+    expect(stderr.match(/is damaged/g)).toHaveLength(1);
   });
 });
 

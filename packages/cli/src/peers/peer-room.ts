@@ -34,8 +34,7 @@ interface PeerRoomParts {
   readonly json: boolean;
   /** As it is called where names are remembered. */
   readonly network: string;
-  /** Of the configuration. */
-  readonly folder: string;
+  readonly known: KnownPeers;
   readonly timeoutMs: number;
   readonly forgetSignals: () => void;
 }
@@ -53,6 +52,8 @@ export class PeerRoom implements AsyncDisposable {
   readonly #known: KnownPeers;
   readonly #timeoutMs: number;
   readonly #forgetSignals: () => void;
+  /** That peers cannot be remembered. */
+  #isTroubleTold = false;
 
   private constructor(room: Room, { identity, gate, stopped, ...parts }: PeerRoomParts) {
     this.room = room;
@@ -61,7 +62,7 @@ export class PeerRoom implements AsyncDisposable {
     this.stopped = stopped;
     this.note = noter(parts.json);
     this.#network = parts.network;
-    this.#known = new KnownPeers(parts.folder);
+    this.#known = parts.known;
     this.#timeoutMs = parts.timeoutMs;
     this.#forgetSignals = parts.forgetSignals;
   }
@@ -72,6 +73,8 @@ export class PeerRoom implements AsyncDisposable {
     const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
     const folder = configFolder(env);
     const identity = await ownIdentity(folder, flags.identityFile);
+    const known = new KnownPeers(folder);
+    known.check();
     const stopping = new AbortController();
     const forgetSignals = onStopSignal(() => stopping.abort());
     const room = await join(url, {
@@ -87,7 +90,7 @@ export class PeerRoom implements AsyncDisposable {
       stopped: stopping.signal,
       json: flags.json === true,
       network: networkOf(url),
-      folder,
+      known,
       timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
       forgetSignals,
     });
@@ -115,7 +118,7 @@ export class PeerRoom implements AsyncDisposable {
     this.#throwIfAnother(peer);
     const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
     // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
-    this.#remember(peer);
+    this.#orTell(() => this.#remember(peer));
     return stream;
   }
 
@@ -144,8 +147,22 @@ export class PeerRoom implements AsyncDisposable {
 
   /** A peer that has proven its identity, and was let in, although its name may have been another one's. */
   #greet(peer: Peer): void {
-    const before = this.#noteChange(peer);
-    if (before === undefined || (peer.identity && this.gate.names(peer.identity))) this.#remember(peer);
+    this.#orTell(() => {
+      const before = this.#noteChange(peer);
+      if (before === undefined || (peer.identity && this.gate.names(peer.identity))) this.#remember(peer);
+    });
+  }
+
+  /** For what is remembered of peers that were let in: where it cannot be, that is told once, and nothing ends. */
+  #orTell(work: () => void): void {
+    try {
+      work();
+      this.#isTroubleTold = false;
+    } catch (error) {
+      if (!(error instanceof LektError)) throw error;
+      if (!this.#isTroubleTold) this.note(error.message);
+      this.#isTroubleTold = true;
+    }
   }
 
   /** @returns the identity that the name had before, where it is another one: that is told. */
@@ -166,8 +183,8 @@ export class PeerRoom implements AsyncDisposable {
     );
     const { type } = this.#known.acquaintance(this.#network, name, identity);
     if (isDoubtful || type === "known") return;
-    if (type === "new") this.note(`${name} has the identity ${identityText(identity)}; it is remembered.`);
     this.#known.remember(this.#network, name, identity);
+    if (type === "new") this.note(`${name} has the identity ${identityText(identity)}; it is remembered.`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
