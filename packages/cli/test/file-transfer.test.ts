@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type Duplex, duplexPair } from "node:stream";
+import { Duplex, duplexPair, PassThrough } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { DropFolder } from "../src/files/drop-folder.ts";
@@ -149,6 +149,33 @@ describe("after a break", () => {
     truncateSync(join(inbox, PART), 9 * MAX_FRAME_BYTES);
     expect(await send([path])).toEqual(FINE);
     expect(readFileSync(join(inbox, "large.bin")).equals(CONTENT)).toBe(true);
+  });
+});
+
+describe("a sender", () => {
+  it("learns that the path died while it takes nothing any more", async () => {
+    const { files } = await outgoingFiles([make("large.bin", Buffer.alloc(4 * MAX_FRAME_BYTES))]);
+    const [ours, theirs] = duplexPair();
+    const stuck = new PassThrough();
+    stuck.resume();
+    // It takes bytes of files, and never says so, like a socket whose peer is gone.
+    const isStuck = new Promise<void>((resolve) => {
+      stuck._write = (bytes: Buffer, _encoding, done) => {
+        if (bytes.length > MAX_FRAME_BYTES) resolve();
+        else ours.write(bytes, done);
+      };
+    });
+    const sending = Duplex.from({ readable: ours, writable: stuck });
+    sending.on("error", () => {});
+    const sent = sendFiles(sending, files, silent);
+    const channel = new FileChannel(theirs);
+    await channel.next();
+    await channel.send({ type: "ready" });
+    await channel.next();
+    await channel.send({ type: "from", offset: 0 });
+    await isStuck;
+    sending.destroy();
+    await expect(sent).rejects.toMatchObject({ code: "LEKT_PATH" });
   });
 });
 
