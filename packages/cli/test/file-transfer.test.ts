@@ -212,7 +212,7 @@ describe("a file", () => {
     const answer = await sender.offer({ size });
     expect(answer).toMatchObject({ type: "refused" });
     expect((answer as { reason: string }).reason).toMatch(
-      /^the receiver's disk has room for \d+ bytes more, and 4503599627370496 are to come$/,
+      /^the receiver's disk has room for [\d.]+ [GTP]?B, and 4\.5 PB are to come$/,
     );
     expect(readdirSync(inbox)).toEqual([]);
   });
@@ -312,6 +312,21 @@ describe("a receiver", () => {
       code: "LEKT_TRANSFER",
       message: expect.stringMatching(/^The folder cannot be used: /),
     });
+  });
+
+  it("tells its user what it refused", async () => {
+    const notes: string[] = [];
+    const folder = await DropFolder.open(inbox);
+    const reception = new Reception(folder, { maxFiles: 1 }, (text) => notes.push(text));
+    const [ours, theirs] = duplexPair();
+    const outcome = reception.take(theirs, { identity: ADA, text: "ada" }, "udp");
+    const channel = new FileChannel(ours);
+    await channel.send({ type: "transfer", version: 1, files: 2, bytes: 3 });
+    await channel.next();
+    await channel.end();
+    await outcome;
+    const reason = "the receiver takes 1 files at once (--max-files)";
+    expect(notes).toEqual([`ada: 2 of 2 files did not get over; the first reason: ${reason}.`]);
   });
 
   it("does not wait for a silent sender for ever", async () => {

@@ -120,11 +120,12 @@ describe("strangers", () => {
     const [ada, bob, eve] = [new User(), new User(), new User()];
     const { short } = await bob.identity();
     const { identity } = await eve.identity();
-    ada.start(["ping", url, "--name", "ada", "--allow", short]);
+    const choosy = ada.start(["ping", url, "--name", "ada", "--allow", short]);
     expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
     const refused = await eve.run(["ping", url, "ada", "--count", "1", "--json"]);
     expect(refused.code).toBe(5);
     expect(errorOf(refused)).toMatchObject({ code: "LEKT_PEER_REFUSED" });
+    await eve.run(["ping", url, "ada", "--count", "1"]);
     ada.start([
       "ping",
       url,
@@ -136,6 +137,22 @@ describe("strangers", () => {
       identity,
     ]);
     expect((await eve.run(["ping", url, "ada2", "--count", "1"])).code).toBe(0);
+    const { stderr } = await choosy.end("SIGTERM");
+    const refusals = stderr.match(/^lekt: .* was refused: it is nobody whom --allow names\.$/gm);
+    expect(refusals).toEqual([expect.stringContaining((await eve.identity()).short)]);
+  });
+
+  it("who have no key, or another one, are told of where they are refused", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, eve] = [new User(), new User()];
+    const waiting = ada.start(["ping", url, "--name", "ada"]);
+    expect((await eve.run(["ping", server.url, "ada", "--count", "1"])).code).toBe(5);
+    expect((await eve.run(["ping", await keyUrl(server.url), "ada", "--count", "1"])).code).toBe(5);
+    const { stderr } = await waiting.end("SIGTERM");
+    expect(stderr).toMatch(
+      /^lekt: Somebody at .* was refused: it did not prove that it has the network key\.$/m,
+    );
   });
 
   it("cannot be waited for where nobody would be let in", async () => {

@@ -1,7 +1,9 @@
-import { lstat, mkdir, realpath, statfs } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, lstat, mkdir, realpath, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { LektError } from "@lekt/protocol";
 import { orRefuse, Refusal } from "./refusal.ts";
+import { sizeText } from "./size-text.ts";
 
 /** The folder that received files go to. Nothing is written outside of it, and nothing in it is overwritten. */
 export class DropFolder {
@@ -14,10 +16,11 @@ export class DropFolder {
     this.path = path;
   }
 
-  /** Made where it is not there yet. @throws LektError `LEKT_OPTION` */
+  /** Made where it is not there yet. @throws LektError `LEKT_OPTION`, also where it cannot be written to */
   static async open(path: string): Promise<DropFolder> {
     try {
       await mkdir(path, { recursive: true });
+      await access(path, constants.W_OK | constants.X_OK);
       return new DropFolder(await realpath(path));
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
@@ -55,7 +58,9 @@ export class DropFolder {
     const { bavail, bsize } = await orRefuse(() => statfs(this.path));
     const free = bavail * bsize;
     if (bytes > free) {
-      throw new Refusal(`the receiver's disk has room for ${free} bytes more, and ${bytes} are to come`);
+      throw new Refusal(
+        `the receiver's disk has room for ${sizeText(free)}, and ${sizeText(bytes)} are to come`,
+      );
     }
   }
 

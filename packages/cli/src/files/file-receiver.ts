@@ -4,6 +4,7 @@ import { FileChannel } from "./file-channel.ts";
 import { badMessage, FILES_VERSION, type FileMessage, type TransferMessage } from "./file-messages.ts";
 import type { IncomingFile } from "./incoming-file.ts";
 import { Refusal } from "./refusal.ts";
+import { sizeText } from "./size-text.ts";
 import type { Tell, TransferResult } from "./transfer-event.ts";
 
 export interface ReceiveLimits {
@@ -52,7 +53,7 @@ export async function receiveFiles(
 function excessOf({ version, files, bytes }: TransferMessage, limits: ReceiveLimits): string | undefined {
   if (version !== FILES_VERSION) return `the receiver knows version ${FILES_VERSION} of lekt/files only`;
   if (files > limits.maxFiles) return `the receiver takes ${limits.maxFiles} files at once (--max-files)`;
-  if (bytes > limits.maxBytes) return `the receiver takes ${limits.maxBytes} bytes at once (--max-bytes)`;
+  if (bytes > limits.maxBytes) return `the receiver takes ${sizeText(limits.maxBytes)} at once (--max-bytes)`;
   return undefined;
 }
 

@@ -6,7 +6,7 @@ import { Delivery } from "./delivery.ts";
 import type { DropFolder } from "./drop-folder.ts";
 import { RECEIVE_LIMITS, type ReceiveLimits, receiveFiles } from "./file-receiver.ts";
 import { sizeText } from "./size-text.ts";
-import type { ReceivedEvent, TransferResult } from "./transfer-event.ts";
+import { lackOf, type ReceivedEvent, type TransferResult } from "./transfer-event.ts";
 import { TransferReport } from "./transfer-report.ts";
 
 /** Transfers at once; further ones are closed. */
@@ -71,6 +71,11 @@ export class Reception {
     }
   }
 
+  /** With --once the end of the transfer is the end of the command, and told as such. */
+  get #tellsPeople(): boolean {
+    return !this.#json && !this.#once;
+  }
+
   /** Breaks off what is under way: it can be gone on with. */
   async end(): Promise<void> {
     for (const stream of this.#open.keys()) stream.destroy();
@@ -88,13 +93,14 @@ export class Reception {
       const delivery = new Delivery(this.#folder, identity);
       const result = await receiveFiles(stream, delivery, this.#limits, (event) => report.tell(event));
       await this.#event({ event: "done", peer, received: result.done, failed: result.failed });
+      const lack = lackOf(result);
+      if (lack !== undefined && this.#tellsPeople) this.#note(`${peer}: ${lack}`);
       return result;
     } catch (cause) {
       const error = breakOf(cause);
       report.clear();
       await this.#event({ event: "broken", peer, code: error.code, reason: error.message });
-      // With --once this is how the command ends.
-      if (!this.#json && !this.#once) this.#note(`${peer}: ${error.message} What came of a file is kept.`);
+      if (this.#tellsPeople) this.#note(`${peer}: ${error.message} What came of a file is kept.`);
       return error;
     } finally {
       stream.destroy();

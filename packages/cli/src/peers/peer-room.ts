@@ -3,6 +3,8 @@ import type { Duplex } from "node:stream";
 import {
   type ConnectionHandler,
   type ConnectionMethod,
+  type ConnectionOptions,
+  type ConnectionRequest,
   type ConnectOptions,
   join,
   type LektIdentity,
@@ -24,6 +26,7 @@ import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
 import { PeerGate } from "./peer-gate.ts";
 import { PING_LABEL, pingAnswerer } from "./ping-label.ts";
+import { StrangerNotes } from "./stranger-notes.ts";
 
 const METHODS: Readonly<Record<MethodName, () => ConnectionMethod<Duplex>>> = { tcp, udp, relay };
 
@@ -52,6 +55,7 @@ export class PeerRoom implements AsyncDisposable {
   readonly #known: KnownPeers;
   readonly #timeoutMs: number;
   readonly #forgetSignals: () => void;
+  readonly #strangers: StrangerNotes;
   /** That peers cannot be remembered. */
   #isTroubleTold = false;
 
@@ -61,6 +65,7 @@ export class PeerRoom implements AsyncDisposable {
     this.gate = gate;
     this.stopped = stopped;
     this.note = noter(parts.json);
+    this.#strangers = new StrangerNotes(this.note);
     this.#network = parts.network;
     this.#known = parts.known;
     this.#timeoutMs = parts.timeoutMs;
@@ -94,7 +99,12 @@ export class PeerRoom implements AsyncDisposable {
       timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
       forgetSignals,
     });
-    joined.onConnection(PING_LABEL, pingAnswerer());
+    joined.onConnection(PING_LABEL, pingAnswerer(), (remote) =>
+      joined.#strangers.tell(
+        `Somebody at ${remote.replace(/:\d+$/, "")}`,
+        "it did not prove that it has the network key",
+      ),
+    );
     joined.#noteTwin();
     return joined;
   }
@@ -123,15 +133,27 @@ export class PeerRoom implements AsyncDisposable {
   }
 
   /** Hands on connections of those who are let in; others are refused. */
-  onConnection(label: string, handler: ConnectionHandler): () => void {
+  onConnection(
+    label: string,
+    handler: ConnectionHandler,
+    onStranger?: ConnectionOptions["onStranger"],
+  ): () => void {
     return this.room.onConnection(
       label,
       (stream, peer) => {
         if (peer) this.#greet(peer);
         handler(stream, peer);
       },
-      { accept: ({ identity }) => this.gate.admits(identity) },
+      { accept: (request) => this.#admits(request), ...(onStranger && { onStranger }) },
     );
+  }
+
+  #admits({ identity, peer }: ConnectionRequest): boolean {
+    if (this.gate.admits(identity)) return true;
+    const who =
+      peer?.name === undefined ? identityText(identity) : `${peer.name} (${identityText(identity)})`;
+    this.#strangers.tell(who, "it is nobody whom --allow names");
+    return false;
   }
 
   /** @throws LektError `LEKT_PEER_IDENTITY` where another one had the name, and nothing else vouches for this one */

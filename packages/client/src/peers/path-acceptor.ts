@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { fromHex, type RawPath, tlsSide, toHex } from "@lekt/protocol";
+import { fromHex, LektError, type RawPath, tlsSide, toHex } from "@lekt/protocol";
 import type { Peer } from "../peer.ts";
 import { ConnectionHandlers } from "./connection-handlers.ts";
 import type { PathOwner } from "./method-bench.ts";
@@ -49,9 +49,11 @@ export class PathAcceptor {
       const identity = toHex(secured.identity);
       const trace = { peer: identity, attempts: [], omitted: 0 };
       this.handlers.hand(peerStreamOf({ method, raw, secured }, trace), this.#options.peer(identity));
-    } catch {
+    } catch (error) {
       // The peer knows why, or was never there.
       stream.destroy();
+      const isStranger = error instanceof LektError && error.code === "LEKT_NETWORK_KEY";
+      if (isStranger) this.handlers.tellStranger(raw.remote);
     } finally {
       this.#limit.giveBack(origin);
     }
