@@ -1,8 +1,10 @@
+import { EXIT } from "./exit-codes.ts";
+
 /** SIGINT and SIGTERM: the first asks to end in order, the second ends at once. @returns how to stop listening. */
 export function onStopSignal(stop: (signal: NodeJS.Signals) => void): () => void {
   let stopping = false;
   const listener = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(0);
+    if (stopping) process.exit(EXIT.failed);
     stopping = true;
     stop(signal);
   };

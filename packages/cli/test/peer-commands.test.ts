@@ -254,6 +254,21 @@ describe("lekt pipe", () => {
   });
 });
 
+describe("lekt pipe that is stopped", () => {
+  it("says so, and does not pass for a whole one", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const waiting = new User().start(["pipe", url, "--name", "ada"]);
+    const sending = new User().start(["pipe", url, "--to", "ada"]);
+    sending.child.stdin.write("a line\n");
+    await waiting.line((line) => line === "a line");
+    const { code, stderr } = await sending.end("SIGINT");
+    expect(stderr).toMatch(/^lekt: Stopped before both directions had ended\.$/m);
+    expect(code).toBe(1);
+    expect((await waiting.end()).code).toBe(1);
+  });
+});
+
 describe("lekt expose and forward", () => {
   it("make a service of one machine appear on the loopback of the other", async () => {
     const server = await serve();
@@ -274,6 +289,21 @@ describe("lekt expose and forward", () => {
     expect(echoes).toEqual([true, true, true]);
     expect((await forward.end("SIGTERM")).code).toBe(0);
     expect((await exposed.end("SIGTERM")).code).toBe(0);
+  });
+
+  it("tell of a service that does not answer", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const exposed = new User().start(["expose", "127.0.0.1:1", url, "--name", "ada", "--json"]);
+    await exposed.event("exposed");
+    const forward = new User().start(["forward", "0", url, "--from", "ada", "--json"]);
+    const { port } = await forward.event("forwarding");
+    const socket = connect({ port: port as number, host: "127.0.0.1" });
+    socket.on("error", () => {});
+    socket.write("GET / HTTP/1.0\r\n\r\n");
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect((await exposed.end("SIGTERM")).stderr).toContain("127.0.0.1:1 does not answer (ECONNREFUSED).");
+    expect((await forward.end("SIGTERM")).stderr).toContain("ada: The path to the peer");
   });
 
   it("say what is wrong with a service or a port", async () => {

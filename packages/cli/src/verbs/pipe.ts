@@ -1,5 +1,6 @@
 import { finished } from "node:stream/promises";
 import type { Peer, PeerStream } from "@lekt/client";
+import { LektError } from "@lekt/protocol";
 import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
@@ -43,8 +44,9 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   process.stdin.pipe(stream);
   stream.pipe(process.stdout);
   // stdout stays open: only the stream's two directions are waited for.
-  await finished(stream).catch((error) => {
-    if (!joined.stopped.aborted) throw error;
+  await finished(stream).catch((cause) => {
+    if (!joined.stopped.aborted) throw cause;
+    throw new LektError("LEKT_ABORTED", "Stopped before both directions had ended.", { cause });
   });
 }
 
