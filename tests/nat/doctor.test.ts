@@ -29,7 +29,11 @@ const SENTENCES: Readonly<Record<Kind, readonly RegExp[]>> = {
     /Nothing seems to be missing/,
   ],
   S: [/\(symmetric NAT\)/, /Turn on UPnP or NAT-PMP/],
-  U: [/UDP does not get through/, /udp: as far as is known, only peers in the same local network/, /Let UDP out/],
+  U: [
+    /UDP does not get through/,
+    /udp: as far as is known, only peers in the same local network/,
+    /Let UDP out/,
+  ],
   G: [
     /tcp: the router says that it opened 1\.1\.1\.21:\d+ \((UPnP|NAT-PMP)\)/,
     /udp: the router says that it opened 1\.1\.1\.21:\d+ \((UPnP|NAT-PMP)\)/,

@@ -113,6 +113,17 @@ describe("lekt ping", () => {
   });
 });
 
+describe("a command that waits for a peer", () => {
+  it("says that it was stopped, and not that it has waited", async () => {
+    const server = await serve();
+    const waiting = new User().start(["doctor", server.url, "ada", "--methods", "relay", "--json"]);
+    await waiting.event("method");
+    const { code, stderr } = await waiting.end("SIGINT");
+    expect(stderr).toContain("Stopped before ada came.");
+    expect(code).toBe(1);
+  });
+});
+
 describe("strangers", () => {
   it("are refused without the key, and let in by --allow", async () => {
     const server = await serve();

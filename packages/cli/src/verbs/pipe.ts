@@ -20,7 +20,7 @@ Examples:
   tar c photos | lekt pipe "$URL" --to ada               … which is this
   lekt pipe "$URL" --to ada                              a conversation, line by line
 
-Exit codes: 0 both directions ended; 1 no path, or it broke; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
+Exit codes: 0 both directions ended; 1 no path, it broke, or was stopped; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
 
 export function addPipe(program: Command): void {
   const command = program
