@@ -79,7 +79,7 @@ describe("lekt send and lekt receive", () => {
     url = `${server.url}/files#key=${randomBytes(32).toString("base64url")}`;
   });
 
-  it("bring a large file and a folder over, in bounded memory", async () => {
+  it("bring a large file and a folder over, in bounded memory", { timeout: 120_000 }, async () => {
     const large = make("large.bin", Buffer.alloc(100 * MEBIBYTE, randomBytes(MEBIBYTE)));
     make("tree/deep/a.txt", "abc");
     const receiver = await receive();
