@@ -18,6 +18,7 @@ import { udp } from "@lekt/methods/udp";
 import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
+import { EXIT } from "../exit-codes.ts";
 import { KnownPeers, networkOf } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
 import { onStopSignal } from "../stop-signals.ts";
@@ -81,7 +82,7 @@ export class PeerRoom implements AsyncDisposable {
     const known = new KnownPeers(folder);
     known.check();
     const stopping = new AbortController();
-    const forgetSignals = onStopSignal(() => stopping.abort());
+    const forgetSignals = onStopSignal(() => stopping.abort(), EXIT.failed);
     const room = await join(url, {
       ...clientOptionsOf(flags, env),
       name: flags.name ?? hostname().slice(0, 64),
