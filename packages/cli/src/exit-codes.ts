@@ -108,10 +108,9 @@ export const OUTCOMES: Readonly<Record<LektErrorCode, Outcome>> = {
   },
   LEKT_NETWORK_KEY: {
     exitCode: EXIT.refused,
-    hint: "Give all peers the same URL, with the key behind the #.",
   },
   LEKT_PEER_REFUSED: {
     exitCode: EXIT.refused,
-    hint: "Ask who runs the peer whom it lets in, and for what.",
+    hint: "lekt key --identity prints yours.",
   },
 };

@@ -29,6 +29,11 @@ export class KnownPeers {
     this.#path = join(folder, FILE);
   }
 
+  /** @throws LektError `LEKT_OPTION` where the file is damaged, before anything is done */
+  check(): void {
+    this.#read();
+  }
+
   /** @throws LektError `LEKT_OPTION` where the file is damaged: silence about a change would be worse. */
   acquaintance(network: string, name: string, identity: Uint8Array): Acquaintance {
     const known = this.#read().find((peer) => peer.network === network && peer.name === name);

@@ -1,8 +1,17 @@
-/** SIGINT and SIGTERM: the first asks to end in order, the second ends at once. @returns how to stop listening. */
-export function onStopSignal(stop: (signal: NodeJS.Signals) => void): () => void {
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+
+/**
+ * SIGINT and SIGTERM: the first asks to end in order, the second ends at once.
+ * @param hardCode the exit code of the latter
+ * @returns how to stop listening.
+ */
+export function onStopSignal(
+  stop: (signal: NodeJS.Signals) => void,
+  hardCode: ExitCode = EXIT.fine,
+): () => void {
   let stopping = false;
   const listener = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(0);
+    if (stopping) process.exit(hardCode);
     stopping = true;
     stop(signal);
   };

@@ -133,6 +133,7 @@ describe("known peers", () => {
       writeFileSync(join(folder, "known-peers.json"), damage);
       expect(() => known.acquaintance(network, "ada", ada)).toThrow(refused(/damaged/));
       expect(() => known.remember(network, "ada", ada)).toThrow(refused(/damaged/));
+      expect(() => known.check()).toThrow(refused(/damaged/));
     }
   });
 });

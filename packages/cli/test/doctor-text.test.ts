@@ -44,7 +44,7 @@ describe("where this machine is", () => {
     expect(addressLines(facts({ addresses: [HOME, IPV6] }))).toEqual([
       "Its own addresses: 192.168.1.20 (eth0), 2001:db8::7 (eth0).",
       expect.any(String),
-      "It has an IPv6 address for the internet: peers that have one, too, need no NAT.",
+      "It has an IPv6 address for the internet. Between peers that have one, too, no NAT stands, but perhaps firewalls.",
     ]);
     const alone = addressLines(facts({ addresses: [] }));
     expect(alone[0]).toBe("It has no address but those of loopback.");
@@ -56,8 +56,11 @@ describe("the kind of NAT", () => {
   const seenAt = [{ address: "203.0.113.7", port: 5000 }];
   it.each<[MethodReport["nat"], RegExp]>([
     ["none", /^No router translates .* Seen at 203\.0\.113\.7:5000\.$/],
-    ["independent", /^The router keeps one outside port .*hole punching\. Seen at 203\.0\.113\.7:5000\.$/],
-    ["symmetric", /^The router takes another outside port for each destination \(symmetric NAT\)/],
+    [
+      "independent",
+      /^The router kept one outside port .*hole punching mostly works\. Seen at 203\.0\.113\.7:5000\.$/,
+    ],
+    ["symmetric", /^The router took another outside port for each of the server's ports \(symmetric NAT\)/],
     ["blocked", /^UDP does not get through/],
     ["unknown", /^The kind of NAT cannot be told: the server names no STUN responder\.$/],
   ])("%s", (nat, text) => {
@@ -73,12 +76,12 @@ describe("the kind of NAT", () => {
 describe("a router that is to open a port", () => {
   it.each<[MethodReport["portMapping"], RegExp]>([
     [{ state: "off" }, /no router is asked/],
-    [{ state: "unneeded" }, /no router has to open a port/],
+    [{ state: "unneeded" }, /no router was asked to open a port/],
     [{ state: "absent" }, /no router answers that could open a port \(UPnP, NAT-PMP\)/],
     [{ state: "refused", protocol: "UPnP" }, /the router answers \(UPnP\), and opens no port/],
     [
       { state: "mapped", protocol: "NAT-PMP", mapped: { address: "203.0.113.7", port: 4001 } },
-      /the router opened 203\.0\.113\.7:4001 \(NAT-PMP\)\.$/,
+      /the router says that it opened 203\.0\.113\.7:4001 \(NAT-PMP\)\.$/,
     ],
     [
       { state: "mapped", protocol: "UPnP", mapped: { address: "100.64.0.3", port: 4001 } },
@@ -89,6 +92,13 @@ describe("a router that is to open a port", () => {
     expect(line).toMatch(text);
     expect(line).toMatch(/^udp: /);
   });
+
+  it("is told once where it says the same to all methods", () => {
+    const portMapping = { state: "absent" } as const;
+    expect(portMappingLines([{ method: "tcp", reach: "agreed", portMapping }, udp({ portMapping })])).toEqual(
+      ["tcp, udp: no router answers that could open a port (UPnP, NAT-PMP)."],
+    );
+  });
 });
 
 describe("the reach of a method", () => {
@@ -96,23 +106,31 @@ describe("the reach of a method", () => {
   it.each<[MethodReport, string]>([
     [
       { method: "tcp", reach: "open", openAt, portMapping: { state: "unneeded" } },
-      "tcp: peers can dial this machine at [2001:db8::7]:4000, unless a firewall stands before it.",
+      "tcp: [2001:db8::7]:4000 is probably open, as the address is this machine's own. Nobody has dialled it from outside; a firewall may be in the way.",
+    ],
+    [
+      { method: "tcp", reach: "open", openAt: { address: "192.168.1.20", port: 4000 } },
+      "tcp: 192.168.1.20:4000 is open to the private network that the server is in, unless a firewall is in the way.",
+    ],
+    [
+      { method: "tcp", reach: "open", openAt: { address: "127.0.0.1", port: 4000 } },
+      "tcp: 127.0.0.1:4000 is open to programs on this machine. Of others nothing is known.",
     ],
     [
       { method: "tcp", reach: "open", openAt, portMapping: { state: "mapped" } },
-      "tcp: peers can dial this machine at [2001:db8::7]:4000, which the router passes on.",
+      "tcp: [2001:db8::7]:4000 is probably open: the router says that it passes it on. Nobody has dialled it from outside.",
     ],
     [
       { method: "tcp", reach: "agreed" },
-      "tcp: no port is open for peers to dial; both begin at the same time, as agreed through the server (simultaneous open).",
+      "tcp: both sides have to begin at the same time, as agreed through the server (simultaneous open). A trial with a peer shows whether the routers let that through.",
     ],
     [
       udp({}),
-      "udp: no port is open for peers to dial; both begin at the same time, as agreed through the server (hole punching).",
+      "udp: both sides have to begin at the same time, as agreed through the server (hole punching). A trial with a peer shows whether the routers let that through.",
     ],
     [
       udp({ reach: "local", reason: "no STUN responder of the server answers" }),
-      "udp: only peers in the same local network reach this machine: no STUN responder of the server answers.",
+      "udp: as far as is known, only peers in the same local network reach this machine: no STUN responder of the server answers.",
     ],
     [
       { method: "relay", reach: "relayed", relay: "example.org:15358", roundTripMs: 12.345 },

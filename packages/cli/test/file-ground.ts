@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
 import { beforeEach, expect, onTestFinished } from "vitest";
+import { Delivery } from "../src/files/delivery.ts";
 import { DropFolder } from "../src/files/drop-folder.ts";
 import { FileChannel, type Received } from "../src/files/file-channel.ts";
 import type { FileMessage } from "../src/files/file-messages.ts";
@@ -47,7 +48,11 @@ export interface Ends {
   readonly sending: Duplex;
 }
 
+/** An identity. */
+export const ADA = "a".repeat(64);
+
 export interface Tellers {
+  readonly from?: string;
   readonly sender?: Tell;
   readonly receiver?: Tell;
   readonly limits?: Partial<ReceiveLimits>;
@@ -64,14 +69,15 @@ export async function transfer(files: readonly OutgoingFile[], tellers: Tellers 
 export async function receiver({
   receiver: tell = silent,
   limits,
+  from = ADA,
 }: Tellers = {}): Promise<Omit<Ends, "sent">> {
   const [sending, receiving] = duplexPair();
   for (const stream of [sending, receiving]) stream.on("error", () => {});
   // As a path does: whoever breaks it breaks it for both.
   sending.once("close", () => receiving.destroy());
   receiving.once("close", () => sending.destroy());
-  const folder = await DropFolder.open(inbox);
-  const received = receiveFiles(receiving, folder, { ...RECEIVE_LIMITS, ...limits }, tell);
+  const delivery = new Delivery(await DropFolder.open(inbox), from);
+  const received = receiveFiles(receiving, delivery, { ...RECEIVE_LIMITS, ...limits }, tell);
   received.catch(() => {});
   onTestFinished(async () => {
     sending.destroy();
@@ -105,7 +111,15 @@ export class ScriptedSender {
   /** To the transfer. */
   readonly answer: Received;
 
-  private constructor(channel: FileChannel, received: Promise<TransferResult>, answer: Received) {
+  readonly #sending: Duplex;
+
+  private constructor(
+    sending: Duplex,
+    channel: FileChannel,
+    received: Promise<TransferResult>,
+    answer: Received,
+  ) {
+    this.#sending = sending;
     this.channel = channel;
     this.received = received;
     this.answer = answer;
@@ -115,11 +129,15 @@ export class ScriptedSender {
     const { sending, received } = await receiver(tellers);
     const channel = new FileChannel(sending);
     await channel.send({ type: "transfer", version: 1, files, bytes });
-    return new ScriptedSender(channel, received, await channel.next());
+    return new ScriptedSender(sending, channel, received, await channel.next());
+  }
+
+  break(): void {
+    this.#sending.destroy();
   }
 
   async offer(offer: Partial<FileMessage>): Promise<Received> {
-    const plain = { type: "file", path: ["a"], size: 3, executable: false, sha256: sha256("abc") } as const;
+    const plain = { type: "file", path: ["a"], size: 3, sha256: sha256("abc") } as const;
     await this.channel.send({ ...plain, ...offer });
     return this.channel.next();
   }

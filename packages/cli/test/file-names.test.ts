@@ -5,6 +5,8 @@ import {
   localPath,
   MAX_NAME_BYTES,
   MAX_PATH_NAMES,
+  markerName,
+  numberedFolder,
   numberedName,
   partName,
 } from "../src/files/file-names.ts";
@@ -15,7 +17,26 @@ const hostileName = fc.oneof(
   fc
     .array(
       fc.constantFrom(
-        ...[".", "..", "/", "\\", "\0", " ", ":", "C:", "~", "CON", "nul", "COM1", "lpt²", "$", "%2e", "%2f"],
+        ...[
+          ".",
+          "..",
+          "/",
+          "\\",
+          "\0",
+          " ",
+          ":",
+          "C:",
+          "~",
+          "\u0301",
+          "\u200c",
+          "CON",
+          "nul",
+          "COM1",
+          "lpt²",
+          "$",
+          "%2e",
+          "%2f",
+        ],
         ...["\ud800", "\n", "\u0085", "\u202e", "．", "／", "é", "😀", "a", ".lekt-part", "*", "?", "|", "<"],
       ),
       { maxLength: 6 },
@@ -55,8 +76,9 @@ describe("localPath", () => {
           expect(name).not.toMatch(/[. ]$/);
           expect(name).not.toMatch(/^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)/i);
           expect(name).not.toMatch(/\.lekt-part$/i);
+          expect(name).not.toMatch(/^\p{Cf}*\./u);
+          expect(name).toBe(name.normalize("NFC"));
         }
-        expect(names?.[0]?.startsWith(".")).not.toBe(true);
       }),
       { numRuns: 2_000 },
     );
@@ -75,8 +97,11 @@ describe("localPath", () => {
     [["a.txt"], ["a.txt"]],
     [
       ["photos", ".git", "日本 1.jpg"],
-      ["photos", ".git", "日本 1.jpg"],
+      ["photos", "_git", "日本 1.jpg"],
     ],
+    [["\u200c.git"], ["_git"]],
+    [["e\u0301.txt"], ["é.txt"]],
+    [["<\u0338"], ["≮"]],
     [["10:30 <new>?.png"], ["10_30 _new__.png"]],
     [["photo\u202egpj.exe"], ["photo_gpj.exe"]],
     [["..."], ["_._"]],
@@ -145,6 +170,26 @@ describe("numberedName", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe("numberedFolder", () => {
+  it.each([
+    ["photos", 1, "photos"],
+    ["photos", 2, "photos-2"],
+    ["v1.2", 100, "v1.2-100"],
+    ["a".repeat(MAX_NAME_BYTES), 10, `${"a".repeat(MAX_NAME_BYTES - 3)}-10`],
+  ])("%s, %i: %s", (name, number, numbered) => {
+    expect(numberedFolder(name, number)).toBe(numbered);
+    expect(localPath([numbered, "a"])).toEqual([numbered, "a"]);
+  });
+});
+
+describe("markerName", () => {
+  it("is no name that a sender could choose", () => {
+    const name = markerName("ab".repeat(32));
+    expect(Buffer.byteLength(name)).toBeLessThanOrEqual(MAX_NAME_BYTES);
+    expect(localPath([name])).not.toEqual([name]);
   });
 });
 

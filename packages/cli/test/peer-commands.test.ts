@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -113,6 +113,17 @@ describe("lekt ping", () => {
   });
 });
 
+describe("a command that waits for a peer", () => {
+  it("says that it was stopped, and not that it has waited", async () => {
+    const server = await serve();
+    const waiting = new User().start(["doctor", server.url, "ada", "--methods", "relay", "--json"]);
+    await waiting.event("method");
+    const { code, stderr } = await waiting.end("SIGINT");
+    expect(stderr).toContain("Stopped before ada came.");
+    expect(code).toBe(1);
+  });
+});
+
 describe("strangers", () => {
   it("are refused without the key, and let in by --allow", async () => {
     const server = await serve();
@@ -120,11 +131,12 @@ describe("strangers", () => {
     const [ada, bob, eve] = [new User(), new User(), new User()];
     const { short } = await bob.identity();
     const { identity } = await eve.identity();
-    ada.start(["ping", url, "--name", "ada", "--allow", short]);
+    const choosy = ada.start(["ping", url, "--name", "ada", "--allow", short]);
     expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
     const refused = await eve.run(["ping", url, "ada", "--count", "1", "--json"]);
     expect(refused.code).toBe(5);
     expect(errorOf(refused)).toMatchObject({ code: "LEKT_PEER_REFUSED" });
+    await eve.run(["ping", url, "ada", "--count", "1"]);
     ada.start([
       "ping",
       url,
@@ -136,6 +148,22 @@ describe("strangers", () => {
       identity,
     ]);
     expect((await eve.run(["ping", url, "ada2", "--count", "1"])).code).toBe(0);
+    const { stderr } = await choosy.end("SIGTERM");
+    const refusals = stderr.match(/^lekt: .* was refused: it is nobody whom --allow names\.$/gm);
+    expect(refusals).toEqual([expect.stringContaining((await eve.identity()).short)]);
+  });
+
+  it("who have no key, or another one, are told of where they are refused", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, eve] = [new User(), new User()];
+    const waiting = ada.start(["ping", url, "--name", "ada"]);
+    expect((await eve.run(["ping", server.url, "ada", "--count", "1"])).code).toBe(5);
+    expect((await eve.run(["ping", await keyUrl(server.url), "ada", "--count", "1"])).code).toBe(5);
+    const { stderr } = await waiting.end("SIGTERM");
+    expect(stderr).toMatch(
+      /^lekt: Somebody at .* was refused: it did not prove that it has the network key\.$/m,
+    );
   });
 
   it("cannot be waited for where nobody would be let in", async () => {
@@ -185,6 +213,43 @@ describe("strangers", () => {
   });
 });
 
+describe("a damaged memory of peers", () => {
+  const damage = (user: User) => {
+    mkdirSync(join(user.folder, "lekt"), { recursive: true });
+    writeFileSync(join(user.folder, "lekt", "known-peers.json"), "{", { mode: 0o600 });
+  };
+
+  it.each([
+    ["receive", "URL"],
+    ["ping", "URL", "ada"],
+    ["expose", "localhost:1", "URL"],
+    ["forward", "0", "URL", "--from", "ada"],
+  ])("is told before anything is done: %s %s", async (...args) => {
+    const user = new User();
+    damage(user);
+    // Nobody answers there.
+    const finished = await user.run(
+      args.map((arg) => arg.replace("URL", `lekt://127.0.0.1:1#key=${"A".repeat(43)}`)),
+    );
+    expect(finished.stderr).toMatch(/^lekt: .*known-peers\.json is damaged\. Mend it, or remove it.*\n$/);
+    expect(finished).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  it("is told once where it comes about while a command runs, which goes on", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const [ada, bob] = [new User(), new User()];
+    const exposed = ada.start(["expose", await echoService(), url, "--name", "ada", "--json"]);
+    await exposed.event("exposed");
+    damage(ada);
+    for (let time = 0; time < 2; time++)
+      expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
+    const { code, stderr } = await exposed.end("SIGTERM");
+    expect(code).toBe(0);
+    expect(stderr.match(/is damaged/g)).toHaveLength(1);
+  });
+});
+
 describe("lekt pipe", () => {
   it("joins stdin and stdout of two machines, byte for byte", async () => {
     const server = await serve();
@@ -197,6 +262,21 @@ describe("lekt pipe", () => {
     const received = await waiting;
     expect(received).toMatchObject({ code: 0, stderr: expect.not.stringContaining("broke") });
     expect(received.stdout === bytes).toBe(true);
+  });
+});
+
+describe("lekt pipe that is stopped", () => {
+  it("says so, and does not pass for a whole one", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const waiting = new User().start(["pipe", url, "--name", "ada"]);
+    const sending = new User().start(["pipe", url, "--to", "ada"]);
+    sending.child.stdin.write("a line\n");
+    await waiting.line((line) => line === "a line");
+    const { code, stderr } = await sending.end("SIGINT");
+    expect(stderr).toMatch(/^lekt: Stopped before both directions had ended\.$/m);
+    expect(code).toBe(1);
+    expect((await waiting.end()).code).toBe(1);
   });
 });
 
@@ -220,6 +300,21 @@ describe("lekt expose and forward", () => {
     expect(echoes).toEqual([true, true, true]);
     expect((await forward.end("SIGTERM")).code).toBe(0);
     expect((await exposed.end("SIGTERM")).code).toBe(0);
+  });
+
+  it("tell of a service that does not answer", async () => {
+    const server = await serve();
+    const url = await keyUrl(server.url);
+    const exposed = new User().start(["expose", "127.0.0.1:1", url, "--name", "ada", "--json"]);
+    await exposed.event("exposed");
+    const forward = new User().start(["forward", "0", url, "--from", "ada", "--json"]);
+    const { port } = await forward.event("forwarding");
+    const socket = connect({ port: port as number, host: "127.0.0.1" });
+    socket.on("error", () => {});
+    socket.write("GET / HTTP/1.0\r\n\r\n");
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect((await exposed.end("SIGTERM")).stderr).toContain("127.0.0.1:1 does not answer (ECONNREFUSED).");
+    expect((await forward.end("SIGTERM")).stderr).toContain("ada: The path to the peer");
   });
 
   it("say what is wrong with a service or a port", async () => {

@@ -13,10 +13,12 @@ interface DoctorReport {
   /** Trials follow. */
   peer(wanted: string): Promise<void>;
   trial(trial: Trial): Promise<void>;
-  advice(advice: readonly string[]): Promise<void>;
+  /** @param isTried whether there was a peer to try it with */
+  advice(advice: readonly string[], isTried: boolean): Promise<void>;
 }
 
-const ALL_IS_WELL = "Nothing is missing, as far as can be told from here.";
+const ALL_IS_WELL = "Nothing seems to be missing, as far as can be told from here.";
+const UNTRIED = "What works with a peer is seen only where it is tried: lekt doctor URL PEER.";
 
 /** For people. */
 export function textReport(): DoctorReport {
@@ -36,7 +38,11 @@ export function textReport(): DoctorReport {
     },
     peer: (wanted) => section(`The way to ${wanted}`, []),
     trial: (trial) => lines(trialLines(trial)),
-    advice: (advice) => section("What would help", advice.length > 0 ? advice : [ALL_IS_WELL]),
+    advice: (advice, isTried) =>
+      section("What would help", [
+        ...(advice.length > 0 ? advice : [ALL_IS_WELL]),
+        ...(isTried ? [] : [UNTRIED]),
+      ]),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { MethodReach, MethodReport, NatMapping, PortMappingReport } from "@lekt/client";
-import { scopedAddress } from "@lekt/protocol";
+import { type Endpoint, scopedAddress } from "@lekt/protocol";
 import { endpointText } from "../endpoint-text.ts";
 import type { NetworkFacts } from "./network-facts.ts";
 
@@ -34,16 +34,17 @@ function ipv6Text(addresses: NetworkFacts["addresses"], seen: string | undefined
   const hasGlobal = addresses.some(({ address, scope }) => address.includes(":") && scope === "global");
   if (!hasGlobal) return "It has no IPv6 address for the internet.";
   const way = seen?.includes(":") ? ", and reaches the server with it" : "";
-  return `It has an IPv6 address for the internet${way}: peers that have one, too, need no NAT.`;
+  return `It has an IPv6 address for the internet${way}. Between peers that have one, too, no NAT stands, but perhaps firewalls.`;
 }
 
 const NAT_TEXTS: Readonly<Record<NatMapping, string>> = {
   none: "No router translates addresses between this machine and the server.",
   independent:
-    "The router keeps one outside port for all destinations (endpoint-independent mapping): peers can meet this machine by hole punching.",
+    "The router kept one outside port for both of the server's ports (endpoint-independent mapping): with such routers hole punching mostly works.",
   symmetric:
-    "The router takes another outside port for each destination (symmetric NAT): hole punching takes many tries, and fails where the peer's router does so, too.",
-  blocked: "UDP does not get through: nothing comes back. A firewall blocks it, or the server's UDP ports.",
+    "The router took another outside port for each of the server's ports (symmetric NAT): hole punching takes many tries, and fails where the peer's router does so, too.",
+  blocked:
+    "UDP does not get through: no answer came from the server's UDP ports. A firewall here or there may block it.",
   unknown: "The kind of NAT cannot be told",
 };
 
@@ -57,11 +58,15 @@ export function natText(methods: readonly MethodReport[]): string | undefined {
   return `${NAT_TEXTS[report.nat]}${seen}`;
 }
 
-/** What routers do when they are asked to open a port, a line for each method that asks. */
+/** What routers do when they are asked to open a port, a line for each answer. */
 export function portMappingLines(methods: readonly MethodReport[]): string[] {
-  return methods.flatMap(({ method, portMapping }) =>
-    portMapping ? [`${method}: ${portMappingText(portMapping)}`] : [],
-  );
+  const askers = new Map<string, string[]>();
+  for (const { method, portMapping } of methods) {
+    if (!portMapping) continue;
+    const text = portMappingText(portMapping);
+    askers.set(text, [...(askers.get(text) ?? []), method]);
+  }
+  return [...askers].map(([text, names]) => `${names.join(", ")}: ${text}`);
 }
 
 function portMappingText({ state, protocol = "port mapping", mapped }: PortMappingReport): string {
@@ -69,15 +74,15 @@ function portMappingText({ state, protocol = "port mapping", mapped }: PortMappi
     case "off":
       return "no router is asked to open a port.";
     case "unneeded":
-      return "no router has to open a port.";
+      return "no router was asked to open a port, as none seems to be in between.";
     case "absent":
       return "no router answers that could open a port (UPnP, NAT-PMP).";
     case "refused":
       return `the router answers (${protocol}), and opens no port.`;
     case "mapped":
       return mapped && isBehindAnother(mapped.address)
-        ? `the router opened ${endpointText(mapped)} (${protocol}), but is itself behind another router.`
-        : `the router opened ${mapped ? endpointText(mapped) : "a port"} (${protocol}).`;
+        ? `the router says that it opened ${endpointText(mapped)} (${protocol}), but is itself behind another router.`
+        : `the router says that it opened ${mapped ? endpointText(mapped) : "a port"} (${protocol}).`;
   }
 }
 
@@ -87,9 +92,9 @@ export function isBehindAnother(outerAddress: string): boolean {
 }
 
 const REACH_TEXTS: Readonly<Record<MethodReach, string>> = {
-  open: "peers can dial this machine",
-  agreed: "no port is open for peers to dial; both begin at the same time, as agreed through the server",
-  local: "only peers in the same local network reach this machine",
+  open: "a port is open",
+  agreed: "both sides have to begin at the same time, as agreed through the server",
+  local: "as far as is known, only peers in the same local network reach this machine",
   relayed: "works: a circuit was opened and carried bytes",
   none: "does not work",
 };
@@ -97,26 +102,33 @@ const REACH_TEXTS: Readonly<Record<MethodReach, string>> = {
 /** How the methods call what they do where both sides begin at the same time. */
 const AGREED_NAMES: Readonly<Record<string, string>> = { tcp: "simultaneous open", udp: "hole punching" };
 
+/** Nobody has dialled the port: what makes it seem open is said. */
+function openText(openAt: Endpoint, portMapping: PortMappingReport | undefined): string {
+  const where = endpointText(openAt);
+  const scope = scopedAddress(openAt.address)?.scope;
+  if (scope === "loopback")
+    return `${where} is open to programs on this machine. Of others nothing is known.`;
+  if (portMapping?.state === "mapped")
+    return `${where} is probably open: the router says that it passes it on. Nobody has dialled it from outside.`;
+  if (scope !== "global")
+    return `${where} is open to the private network that the server is in, unless a firewall is in the way.`;
+  return `${where} is probably open, as the address is this machine's own. Nobody has dialled it from outside; a firewall may be in the way.`;
+}
+
 /** How far peers reach this machine by a method. */
 export function reachText(report: MethodReport): string {
   const { method, reach, reason, openAt, portMapping, relay, roundTripMs } = report;
   const because = reason === undefined ? "" : `: ${reason.replace(/\.$/, "")}`;
   switch (reach) {
-    case "open": {
-      const where = openAt ? ` at ${endpointText(openAt)}` : "";
-      const how =
-        portMapping?.state === "mapped"
-          ? ", which the router passes on"
-          : ", unless a firewall stands before it";
-      return `${method}: ${REACH_TEXTS.open}${where}${how}.`;
-    }
+    case "open":
+      return `${method}: ${openAt ? openText(openAt, portMapping) : `${REACH_TEXTS.open}.`}`;
     case "relayed": {
       const time = roundTripMs === undefined ? "" : `, ${Math.round(roundTripMs * 10) / 10} ms`;
       return `${method}: ${REACH_TEXTS.relayed}${relay === undefined ? "" : ` (${relay}${time})`}.`;
     }
     case "agreed": {
       const name = AGREED_NAMES[method];
-      return `${method}: ${REACH_TEXTS.agreed}${name === undefined ? "" : ` (${name})`}${because}.`;
+      return `${method}: ${REACH_TEXTS.agreed}${name === undefined ? "" : ` (${name})`}${because}. A trial with a peer shows whether the routers let that through.`;
     }
     default:
       return `${method}: ${REACH_TEXTS[reach]}${because}.`;

@@ -19,7 +19,6 @@ export interface FileMessage {
   /** Names of the folders on the way, and of the file. */
   readonly path: readonly string[];
   readonly size: number;
-  readonly executable: boolean;
   /** 64 hex digits. */
   readonly sha256: string;
 }
@@ -83,11 +82,10 @@ const READERS: { readonly [T in Message["type"]]: (fields: Fields) => Extract<Me
     files: count(files),
     bytes: count(bytes),
   }),
-  file: ({ path, size, executable, sha256 }) => ({
+  file: ({ path, size, sha256 }) => ({
     type: "file",
     path: names(path),
     size: count(size),
-    executable: executable === true,
     sha256: checksum(sha256),
   }),
   end: () => ({ type: "end" }),

@@ -17,17 +17,17 @@ const PART_DIGITS = 16;
 export function localPath(path: readonly string[]): readonly string[] | undefined {
   if (path.length === 0 || path.length > MAX_PATH_NAMES) return undefined;
   const names = path.map(localName);
-  const [first, ...others] = names;
-  if (first === undefined || others.includes(undefined)) return undefined;
-  // .ssh, .bashrc: what a folder holds for programs is not for others to add.
-  return [first.replace(/^\./, "_"), ...(others as string[])];
+  return names.includes(undefined) ? undefined : (names as string[]);
 }
 
 /** @returns undefined where it is refused. */
 function localName(name: string): string | undefined {
   if (name === "" || name === "." || name === ".." || UNUSABLE.test(name)) return undefined;
   const usable = name
+    // Names that look the same are the same: systems differ in how they write é.
+    .normalize("NFC")
     .replace(TROUBLESOME, "_")
+    .replace(HIDDEN, "_")
     .replace(/[. ]$/, "_")
     .replace(WINDOWS_DEVICE, "_$&")
     .replace(PART, "$&_");
@@ -38,12 +38,24 @@ function localName(name: string): string | undefined {
 const UNUSABLE = /[/\\\p{Cc}\p{Cs}]/u;
 /** What Windows forbids, and what turns writing around: "exe.gpj" that looks like "jpg.exe". */
 const TROUBLESOME = /[<>:"|?*\u202a-\u202e\u2066-\u2069]/g;
+/** .bashrc, .git: what programs look for unasked is not for others to bring. Some systems pass over what is invisible. */
+const HIDDEN = /^\p{Cf}*\./u;
 /** Whatever the extension. */
 const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ ]*(\.|$)/i;
 
 /** Where a file waits until it is whole. The checksum in the name says what it is part of. */
 export function partName(name: string, sha256: string): string {
   return shortened(name, `.${sha256.slice(0, PART_DIGITS)}${PART_SUFFIX}`);
+}
+
+/** In a folder that is not complete: who brings it, and may go on. No name that a sender could choose. */
+export function markerName(sender: string): string {
+  return `${sender}${PART_SUFFIX}`;
+}
+
+/** "photos", then "photos-2", "photos-3" … */
+export function numberedFolder(name: string, number: number): string {
+  return number === 1 ? name : shortened(name, `-${number}`);
 }
 
 /** "photo.jpg", then "photo (2).jpg", "photo (3).jpg" … */

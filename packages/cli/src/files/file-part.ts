@@ -6,6 +6,9 @@ import { orRefuse, Refusal } from "./refusal.ts";
 const CHUNK_BYTES = 262_144;
 // A link that lies there is not followed. Windows knows no such flag.
 const FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+/** Nobody runs what was received, unless its owner says so. */
+const MODE = 0o644;
+const PERMISSIONS = 0o7777;
 
 /** A file that is not whole yet, and its checksum so far. */
 export class FilePart {
@@ -25,7 +28,7 @@ export class FilePart {
 
   /** Goes on with the part that lies there, or begins one. @throws Refusal */
   static async open(path: string, size: number, sha256: string): Promise<FilePart> {
-    const handle = await orRefuse(() => open(path, FLAGS, 0o666));
+    const handle = await orRefuse(() => open(path, FLAGS, MODE));
     const part = new FilePart(path, handle, size, sha256);
     try {
       await orRefuse(() => part.#resume());
@@ -74,22 +77,26 @@ export class FilePart {
   }
 
   /** To be called once all has come. @throws Refusal where it is not what was announced: it is removed. */
-  async seal(executable: boolean): Promise<void> {
+  async seal(): Promise<void> {
     if (this.#length !== this.#size || this.#hash.digest("hex") !== this.#sha256) {
       await this.drop();
       throw new Refusal("its checksum is wrong: it changed while it was sent, or was damaged; send it again");
     }
     try {
-      if (executable) await this.#makeExecutable();
+      await this.#restrict();
     } finally {
       await this.#handle.close();
     }
   }
 
-  /** Whoever may read it may run it. */
-  async #makeExecutable(): Promise<void> {
+  /** A part that was there may have had another mode. */
+  async #restrict(): Promise<void> {
     const { mode } = await this.#handle.stat();
-    await this.#handle.chmod((mode & 0o777) | ((mode & 0o444) >> 2));
+    if ((mode & PERMISSIONS & ~MODE) === 0) return;
+    await this.#handle.chmod(mode & MODE).catch((error: NodeJS.ErrnoException) => {
+      // FAT: who mounted it has chosen the mode of all files.
+      if (error.code !== "EPERM") throw error;
+    });
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Duplex } from "node:stream";
-import type { DropFolder, IncomingFile } from "./drop-folder.ts";
+import type { Delivery } from "./delivery.ts";
 import { FileChannel } from "./file-channel.ts";
 import { badMessage, FILES_VERSION, type FileMessage, type TransferMessage } from "./file-messages.ts";
+import type { IncomingFile } from "./incoming-file.ts";
 import { Refusal } from "./refusal.ts";
+import { sizeText } from "./size-text.ts";
 import type { Tell, TransferResult } from "./transfer-event.ts";
 
 export interface ReceiveLimits {
@@ -26,7 +28,7 @@ export const RECEIVE_LIMITS: ReceiveLimits = {
  */
 export async function receiveFiles(
   stream: Duplex,
-  folder: DropFolder,
+  delivery: Delivery,
   limits: ReceiveLimits,
   tell: Tell,
 ): Promise<TransferResult> {
@@ -40,8 +42,9 @@ export async function receiveFiles(
     return { done: 0, failed: transfer.files, firstFailure: excess };
   }
   await channel.send({ type: "ready" });
-  const intake = new FileIntake(channel, folder, transfer.bytes, tell);
+  const intake = new FileIntake(channel, delivery, transfer.bytes, tell);
   for (let number = 0; number < transfer.files; number++) await intake.next();
+  if (intake.result.failed === 0) await delivery.complete();
   await channel.end();
   return intake.result;
 }
@@ -50,22 +53,22 @@ export async function receiveFiles(
 function excessOf({ version, files, bytes }: TransferMessage, limits: ReceiveLimits): string | undefined {
   if (version !== FILES_VERSION) return `the receiver knows version ${FILES_VERSION} of lekt/files only`;
   if (files > limits.maxFiles) return `the receiver takes ${limits.maxFiles} files at once (--max-files)`;
-  if (bytes > limits.maxBytes) return `the receiver takes ${limits.maxBytes} bytes at once (--max-bytes)`;
+  if (bytes > limits.maxBytes) return `the receiver takes ${sizeText(limits.maxBytes)} at once (--max-bytes)`;
   return undefined;
 }
 
 /** Takes one file after the other. */
 class FileIntake {
   readonly #channel: FileChannel;
-  readonly #folder: DropFolder;
+  readonly #delivery: Delivery;
   readonly #tell: Tell;
   /** Of those that were announced. */
   #bytesLeft: number;
   #result: TransferResult = { done: 0, failed: 0, firstFailure: undefined };
 
-  constructor(channel: FileChannel, folder: DropFolder, bytes: number, tell: Tell) {
+  constructor(channel: FileChannel, delivery: Delivery, bytes: number, tell: Tell) {
     this.#channel = channel;
-    this.#folder = folder;
+    this.#delivery = delivery;
     this.#bytesLeft = bytes;
     this.#tell = tell;
   }
@@ -93,7 +96,7 @@ class FileIntake {
   async #take(offer: FileMessage, name: string): Promise<void> {
     this.#bytesLeft -= offer.size;
     if (this.#bytesLeft < 0) throw new Refusal("there is more of it than was announced");
-    const intake = await this.#folder.take(offer);
+    const intake = await this.#delivery.take(offer);
     if (intake.type === "there") {
       await this.#stored(offer, name, intake.name, true);
       return;
@@ -106,14 +109,10 @@ class FileIntake {
   }
 
   /** Bytes, and the end of the file. @returns its name; undefined where it was refused on the way. @throws Refusal at its end */
-  async #fill(
-    file: IncomingFile,
-    { size, executable }: FileMessage,
-    name: string,
-  ): Promise<string | undefined> {
+  async #fill(file: IncomingFile, { size }: FileMessage, name: string): Promise<string | undefined> {
     for (;;) {
       const frame = await this.#channel.next().catch(keeping(file));
-      if (frame.type === "end") return file.finish(executable);
+      if (frame.type === "end") return file.finish();
       if (frame.type === "gaveUp") {
         await file.drop();
         throw new Refusal(frame.reason);

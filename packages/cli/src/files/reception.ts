@@ -2,10 +2,11 @@ import type { Duplex } from "node:stream";
 import { LektError } from "@lekt/protocol";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
+import { Delivery } from "./delivery.ts";
 import type { DropFolder } from "./drop-folder.ts";
 import { RECEIVE_LIMITS, type ReceiveLimits, receiveFiles } from "./file-receiver.ts";
 import { sizeText } from "./size-text.ts";
-import type { TransferResult } from "./transfer-event.ts";
+import { lackOf, type ReceivedEvent, type TransferResult } from "./transfer-event.ts";
 import { TransferReport } from "./transfer-report.ts";
 
 /** Transfers at once; further ones are closed. */
@@ -21,6 +22,13 @@ export interface ReceptionOptions {
 
 /** A transfer came to its end, or broke. */
 export type Outcome = TransferResult | LektError;
+
+export interface Sender {
+  /** 64 hex digits. */
+  readonly identity: string;
+  /** For people. */
+  readonly text: string;
+}
 
 /** All transfers to this machine. */
 export class Reception {
@@ -48,13 +56,13 @@ export class Reception {
     };
   }
 
-  async take(stream: Duplex, peer: string, path: string): Promise<Outcome> {
+  async take(stream: Duplex, sender: Sender, path: string): Promise<Outcome> {
     if (this.#open.size >= MAX_TRANSFERS) {
-      this.#note(`${peer}: refused, as ${MAX_TRANSFERS} transfers are under way.`);
+      this.#note(`${sender.text}: refused, as ${MAX_TRANSFERS} transfers are under way.`);
       stream.destroy();
       return new LektError("LEKT_TRANSFER", `More than ${MAX_TRANSFERS} transfers at once.`);
     }
-    const transfer = this.#receive(stream, peer, path);
+    const transfer = this.#receive(stream, sender, path);
     this.#open.set(stream, transfer);
     try {
       return await transfer;
@@ -63,30 +71,36 @@ export class Reception {
     }
   }
 
+  /** With --once the end of the transfer is the end of the command, and told as such. */
+  get #tellsPeople(): boolean {
+    return !this.#json && !this.#once;
+  }
+
   /** Breaks off what is under way: it can be gone on with. */
   async end(): Promise<void> {
     for (const stream of this.#open.keys()) stream.destroy();
     await Promise.all(this.#open.values());
   }
 
-  async #receive(stream: Duplex, peer: string, path: string): Promise<Outcome> {
+  async #receive(stream: Duplex, { identity, text: peer }: Sender, path: string): Promise<Outcome> {
     const report = new TransferReport({
       json: this.#json,
       facts: { peer },
-      received: ({ storedAs, size, already }) =>
-        `${storedAs}: ${already ? "was here already" : sizeText(size)}, from ${peer}`,
+      received: (event) => receivedText(event, peer),
     });
     await this.#event({ event: "connected", peer, path });
     try {
-      const result = await receiveFiles(stream, this.#folder, this.#limits, (event) => report.tell(event));
+      const delivery = new Delivery(this.#folder, identity);
+      const result = await receiveFiles(stream, delivery, this.#limits, (event) => report.tell(event));
       await this.#event({ event: "done", peer, received: result.done, failed: result.failed });
+      const lack = lackOf(result);
+      if (lack !== undefined && this.#tellsPeople) this.#note(`${peer}: ${lack}`);
       return result;
-    } catch (error) {
-      if (!(error instanceof LektError)) throw error;
+    } catch (cause) {
+      const error = breakOf(cause);
       report.clear();
       await this.#event({ event: "broken", peer, code: error.code, reason: error.message });
-      // With --once this is how the command ends.
-      if (!this.#json && !this.#once) this.#note(`${peer}: ${error.message} What came of a file is kept.`);
+      if (this.#tellsPeople) this.#note(`${peer}: ${error.message} What came of a file is kept.`);
       return error;
     } finally {
       stream.destroy();
@@ -96,4 +110,17 @@ export class Reception {
   async #event(line: Readonly<Record<string, unknown>>): Promise<void> {
     if (this.#json) await write(jsonLine(line));
   }
+}
+
+function receivedText({ name, storedAs, size, already }: ReceivedEvent, peer: string): string {
+  const sentAs = storedAs === name ? "" : ` as ${name}`;
+  return `${storedAs}: ${already ? "was here already" : sizeText(size)}, from ${peer}${sentAs}`;
+}
+
+/** What the file system did to one transfer must not end the others. @throws what is a fault of this program */
+function breakOf(error: unknown): LektError {
+  if (error instanceof LektError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error;
+  return new LektError("LEKT_TRANSFER", `The folder cannot be used: ${message}.`, { cause: error });
 }

@@ -22,11 +22,10 @@ export class SourceFile {
   static async open({ source, path }: OutgoingFile): Promise<SourceFile> {
     const handle = await open(source);
     try {
-      const { mode, mtimeMs } = await handle.stat();
+      const { mtimeMs } = await handle.stat();
       const hash = createHash("sha256");
       const size = await hashInto(hash, handle);
-      const executable = (mode & 0o100) !== 0;
-      const offer: FileMessage = { type: "file", path, size, executable, sha256: hash.digest("hex") };
+      const offer: FileMessage = { type: "file", path, size, sha256: hash.digest("hex") };
       return new SourceFile(offer, handle, mtimeMs);
     } catch (error) {
       await handle.close();

@@ -26,3 +26,9 @@ export interface TransferResult {
   readonly failed: number;
   readonly firstFailure: string | undefined;
 }
+
+/** @returns what is to be told of a transfer of which something is missing. */
+export function lackOf({ done, failed, firstFailure }: TransferResult): string | undefined {
+  if (failed === 0) return undefined;
+  return `${failed} of ${done + failed} files did not get over; the first reason: ${firstFailure}.`;
+}

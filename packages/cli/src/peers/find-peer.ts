@@ -5,7 +5,7 @@ import { isIdentity } from "./peer-gate.ts";
 
 /**
  * The peer with this name or identity, as soon as it is there.
- * @throws LektError `LEKT_OPTION` where two peers bear the name; `WaitedInVain`
+ * @throws LektError `LEKT_OPTION` where two peers bear the name; `LEKT_ABORTED`; `WaitedInVain`
  */
 export async function findPeer(
   room: Room,
@@ -24,6 +24,7 @@ export async function findPeer(
   } catch (error) {
     if (!timeout.aborted || signal.aborted) throw error;
   }
+  if (signal.aborted) throw new LektError("LEKT_ABORTED", `Stopped before ${safeText(wanted)} came.`);
   const there = namesOf(room.peers);
   throw new WaitedInVain(
     `Waited ${timeoutMs / 1_000} s for ${safeText(wanted)}, and it did not come. There ${there}.`,

@@ -3,6 +3,8 @@ import type { Duplex } from "node:stream";
 import {
   type ConnectionHandler,
   type ConnectionMethod,
+  type ConnectionOptions,
+  type ConnectionRequest,
   type ConnectOptions,
   join,
   type LektIdentity,
@@ -13,6 +15,7 @@ import {
 import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
 import { clientOptionsOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
+import { EXIT } from "../exit-codes.ts";
 import { KnownPeers, networkOf } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
 import { onStopSignal } from "../stop-signals.ts";
@@ -21,6 +24,7 @@ import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
 import { PeerGate } from "./peer-gate.ts";
 import { PING_LABEL, pingAnswerer } from "./ping-label.ts";
+import { StrangerNotes } from "./stranger-notes.ts";
 
 /** Loaded where peers connect: no other command has to wait for what they need. */
 const METHODS: Readonly<Record<MethodName, () => Promise<ConnectionMethod<Duplex>>>> = {
@@ -36,8 +40,7 @@ interface PeerRoomParts {
   readonly json: boolean;
   /** As it is called where names are remembered. */
   readonly network: string;
-  /** Of the configuration. */
-  readonly folder: string;
+  readonly known: KnownPeers;
   readonly timeoutMs: number;
   readonly forgetSignals: () => void;
 }
@@ -55,6 +58,9 @@ export class PeerRoom implements AsyncDisposable {
   readonly #known: KnownPeers;
   readonly #timeoutMs: number;
   readonly #forgetSignals: () => void;
+  readonly #strangers: StrangerNotes;
+  /** That peers cannot be remembered. */
+  #isTroubleTold = false;
 
   private constructor(room: Room, { identity, gate, stopped, ...parts }: PeerRoomParts) {
     this.room = room;
@@ -62,8 +68,9 @@ export class PeerRoom implements AsyncDisposable {
     this.gate = gate;
     this.stopped = stopped;
     this.note = noter(parts.json);
+    this.#strangers = new StrangerNotes(this.note);
     this.#network = parts.network;
-    this.#known = new KnownPeers(parts.folder);
+    this.#known = parts.known;
     this.#timeoutMs = parts.timeoutMs;
     this.#forgetSignals = parts.forgetSignals;
   }
@@ -74,8 +81,10 @@ export class PeerRoom implements AsyncDisposable {
     const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
     const folder = configFolder(env);
     const identity = await ownIdentity(folder, flags.identityFile);
+    const known = new KnownPeers(folder);
+    known.check();
     const stopping = new AbortController();
-    const forgetSignals = onStopSignal(() => stopping.abort());
+    const forgetSignals = onStopSignal(() => stopping.abort(), EXIT.failed);
     const room = await join(url, {
       ...clientOptionsOf(flags, env),
       name: flags.name ?? hostname().slice(0, 64),
@@ -89,11 +98,16 @@ export class PeerRoom implements AsyncDisposable {
       stopped: stopping.signal,
       json: flags.json === true,
       network: networkOf(url),
-      folder,
+      known,
       timeoutMs: flags.timeout ?? PEER_TIMEOUT_MS,
       forgetSignals,
     });
-    joined.onConnection(PING_LABEL, pingAnswerer());
+    joined.onConnection(PING_LABEL, pingAnswerer(), (remote) =>
+      joined.#strangers.tell(
+        `Somebody at ${remote.replace(/:\d+$/, "")}`,
+        "it did not prove that it has the network key",
+      ),
+    );
     joined.#noteTwin();
     return joined;
   }
@@ -117,20 +131,32 @@ export class PeerRoom implements AsyncDisposable {
     this.#throwIfAnother(peer);
     const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
     // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
-    this.#remember(peer);
+    this.#orTell(() => this.#remember(peer));
     return stream;
   }
 
   /** Hands on connections of those who are let in; others are refused. */
-  onConnection(label: string, handler: ConnectionHandler): () => void {
+  onConnection(
+    label: string,
+    handler: ConnectionHandler,
+    onStranger?: ConnectionOptions["onStranger"],
+  ): () => void {
     return this.room.onConnection(
       label,
       (stream, peer) => {
         if (peer) this.#greet(peer);
         handler(stream, peer);
       },
-      { accept: ({ identity }) => this.gate.admits(identity) },
+      { accept: (request) => this.#admits(request), ...(onStranger && { onStranger }) },
     );
+  }
+
+  #admits({ identity, peer }: ConnectionRequest): boolean {
+    if (this.gate.admits(identity)) return true;
+    const who =
+      peer?.name === undefined ? identityText(identity) : `${peer.name} (${identityText(identity)})`;
+    this.#strangers.tell(who, "it is nobody whom --allow names");
+    return false;
   }
 
   /** @throws LektError `LEKT_PEER_IDENTITY` where another one had the name, and nothing else vouches for this one */
@@ -146,8 +172,22 @@ export class PeerRoom implements AsyncDisposable {
 
   /** A peer that has proven its identity, and was let in, although its name may have been another one's. */
   #greet(peer: Peer): void {
-    const before = this.#noteChange(peer);
-    if (before === undefined || (peer.identity && this.gate.names(peer.identity))) this.#remember(peer);
+    this.#orTell(() => {
+      const before = this.#noteChange(peer);
+      if (before === undefined || (peer.identity && this.gate.names(peer.identity))) this.#remember(peer);
+    });
+  }
+
+  /** For what is remembered of peers that were let in: where it cannot be, that is told once, and nothing ends. */
+  #orTell(work: () => void): void {
+    try {
+      work();
+      this.#isTroubleTold = false;
+    } catch (error) {
+      if (!(error instanceof LektError)) throw error;
+      if (!this.#isTroubleTold) this.note(error.message);
+      this.#isTroubleTold = true;
+    }
   }
 
   /** @returns the identity that the name had before, where it is another one: that is told. */
@@ -168,8 +208,8 @@ export class PeerRoom implements AsyncDisposable {
     );
     const { type } = this.#known.acquaintance(this.#network, name, identity);
     if (isDoubtful || type === "known") return;
-    if (type === "new") this.note(`${name} has the identity ${identityText(identity)}; it is remembered.`);
     this.#known.remember(this.#network, name, identity);
+    if (type === "new") this.note(`${name} has the identity ${identityText(identity)}; it is remembered.`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

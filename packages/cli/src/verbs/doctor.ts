@@ -51,7 +51,10 @@ async function doctor(url: string, wanted: string | undefined, flags: PeerFlags)
       await report.trial(trial);
     }
   }
-  await report.advice([...networkAdvice(facts), ...trialAdvice(made, wanted ?? "the peer")]);
+  await report.advice(
+    [...networkAdvice(facts), ...trialAdvice(made, wanted ?? "the peer")],
+    wanted !== undefined,
+  );
   const result = made.at(-1)?.result;
   if (result?.type !== "failure") return;
   throw isAnswer(result.error) ? result.error : new NoPath(`There is no path to ${safeText(`${wanted}`)}.`);

@@ -76,8 +76,12 @@ async function serve(
   json: boolean,
 ): Promise<void> {
   const socket = connectTcp({ ...target, allowHalfOpen: true, noDelay: true });
+  let isConnected = false;
+  socket.once("connect", () => {
+    isConnected = true;
+  });
   const fail = (error: NodeJS.ErrnoException) => {
-    if (socket.connecting || socket.bytesRead + socket.bytesWritten === 0) {
+    if (!isConnected) {
       joined.note(`${who}: ${target.host}:${target.port} does not answer (${error.code ?? error.message}).`);
     }
   };

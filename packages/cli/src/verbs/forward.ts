@@ -77,7 +77,8 @@ async function lead(socket: Socket, joined: PeerRoom, { from, json }: ForwardFla
     else joined.note(`Connected to ${from}: ${pathText(stream)}.`);
     await couple(socket, stream);
   } catch (error) {
-    if (!joined.stopped.aborted) joined.note((error as Error).message);
+    // What the program here does to its end is its own affair.
+    if (error instanceof LektError && !joined.stopped.aborted) joined.note(`${from}: ${error.message}`);
     socket.destroy();
   }
 }

@@ -1,5 +1,6 @@
 import { finished } from "node:stream/promises";
 import type { Peer, PeerStream } from "@lekt/client";
+import { LektError } from "@lekt/protocol";
 import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
@@ -19,7 +20,7 @@ Examples:
   tar c photos | lekt pipe "$URL" --to ada               … which is this
   lekt pipe "$URL" --to ada                              a conversation, line by line
 
-Exit codes: 0 both directions ended; 1 no path, or it broke; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
+Exit codes: 0 both directions ended; 1 no path, it broke, or was stopped; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
 
 export function addPipe(program: Command): void {
   const command = program
@@ -43,8 +44,9 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   process.stdin.pipe(stream);
   stream.pipe(process.stdout);
   // stdout stays open: only the stream's two directions are waited for.
-  await finished(stream).catch((error) => {
-    if (!joined.stopped.aborted) throw error;
+  await finished(stream).catch((cause) => {
+    if (!joined.stopped.aborted) throw cause;
+    throw new LektError("LEKT_ABORTED", "Stopped before both directions had ended.", { cause });
   });
 }
 

@@ -1,4 +1,4 @@
-import { LektError, safeText } from "@lekt/protocol";
+import { LektError, safeText, toHex } from "@lekt/protocol";
 import { type Command, Option } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { DropFolder } from "../files/drop-folder.ts";
@@ -15,8 +15,9 @@ import { throwIfIncomplete } from "./send.ts";
 type ReceiveFlags = PeerFlags & ReceptionOptions & { readonly dir?: string };
 
 const EXAMPLES = `
-Nothing is overwritten: a second photo.jpg becomes "photo (2).jpg". Nothing is written outside of the folder. A file has
-its name once its checksum is right; until then, and after a break, it is NAME.….lekt-part.
+Nothing is overwritten: a second photo.jpg becomes "photo (2).jpg", a second folder photos becomes photos-2, so that nobody
+adds to folders that are there. Nothing is written outside of the folder, nothing is executable, and .bashrc becomes _bashrc.
+A file has its name once its checksum is right; until then, and after a break, it is NAME.….lekt-part.
 ${WHO_IS_LET_IN}
 
 Examples:
@@ -59,7 +60,8 @@ async function receive(url: string, flags: ReceiveFlags): Promise<void> {
     joined.stopped.addEventListener("abort", () => resolve(undefined), { once: true });
     const stop = joined.onConnection(FILES_LABEL, (stream, peer) => {
       if (flags.once) stop();
-      const transfer = reception.take(stream, peerText(stream, peer), pathText(stream));
+      const sender = { identity: toHex(stream.identity), text: peerText(stream, peer) };
+      const transfer = reception.take(stream, sender, pathText(stream));
       if (flags.once) resolve(transfer);
     });
   });

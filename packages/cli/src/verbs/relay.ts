@@ -93,7 +93,7 @@ async function relay(flags: RelayFlags): Promise<void> {
     logger: await loggerOf(flags),
     ...(flags.host !== undefined && { host: flags.host }),
   });
-  const stopped = new Promise<NodeJS.Signals>(onStopSignal);
+  const stopped = new Promise<NodeJS.Signals>((resolve) => onStopSignal(resolve));
   await server.listen();
   const { host, port } = server.address as { host: string; port: number };
   const text = `LEKT relay listening: ${host}, port ${port}.\nCtrl-C ends the relay.\n`;

@@ -4,7 +4,7 @@ import { FILES_LABEL } from "../files/file-messages.ts";
 import { sendFiles } from "../files/file-sender.ts";
 import { outgoingFiles } from "../files/outgoing-files.ts";
 import { sizeText } from "../files/size-text.ts";
-import type { ReceivedEvent, TransferResult } from "../files/transfer-event.ts";
+import { lackOf, type ReceivedEvent, type TransferResult } from "../files/transfer-event.ts";
 import { TransferReport } from "../files/transfer-report.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
@@ -80,10 +80,7 @@ function breakOf(error: unknown, isStopped: boolean): unknown {
 }
 
 /** @throws LektError `LEKT_TRANSFER` */
-export function throwIfIncomplete({ done, failed, firstFailure }: TransferResult): void {
-  if (failed === 0) return;
-  throw new LektError(
-    "LEKT_TRANSFER",
-    `${failed} of ${done + failed} files did not get over; the first reason: ${firstFailure}.`,
-  );
+export function throwIfIncomplete(result: TransferResult): void {
+  const lack = lackOf(result);
+  if (lack !== undefined) throw new LektError("LEKT_TRANSFER", lack);
 }

@@ -53,7 +53,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     ...(token && { authorize: authorizeByToken(token) }),
   };
   const server = createNamingFlags(options);
-  const stopped = new Promise<NodeJS.Signals>(onStopSignal);
+  const stopped = new Promise<NodeJS.Signals>((resolve) => onStopSignal(resolve));
   await server.listen();
   const address = server.address as { host: string; port: number };
   const listening: Listening = {

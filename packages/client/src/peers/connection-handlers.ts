@@ -20,11 +20,15 @@ export interface ConnectionOptions {
    * To be decided within seconds; who is refused is told so.
    */
   readonly accept?: (request: ConnectionRequest) => boolean | Promise<boolean>;
+  /**
+   * Somebody did not prove the network key, and was refused, whatever it wanted.
+   * @param remote "address:port" of the peer, or of the relay
+   */
+  readonly onStranger?: (remote: string) => void;
 }
 
-interface Entry {
+interface Entry extends ConnectionOptions {
   readonly handler: ConnectionHandler;
-  readonly accept: ConnectionOptions["accept"];
 }
 
 /** What is done with connections, by label. */
@@ -32,14 +36,14 @@ export class ConnectionHandlers {
   readonly #entries = new Map<string, Entry>();
 
   /** @returns removes it. @throws LektError `LEKT_OPTION` where the label has one. */
-  add(label: string, handler: ConnectionHandler, { accept }: ConnectionOptions): () => void {
+  add(label: string, handler: ConnectionHandler, options: ConnectionOptions): () => void {
     if (this.#entries.has(label)) {
       throw new LektError(
         "LEKT_OPTION",
         `The label "${label}" has a handler already: remove that one first, or use another label.`,
       );
     }
-    const entry = { handler, accept };
+    const entry = { ...options, handler };
     this.#entries.set(label, entry);
     return () => {
       if (this.#entries.get(label) === entry) this.#entries.delete(label);
@@ -48,6 +52,10 @@ export class ConnectionHandlers {
 
   get(label: string): Entry | undefined {
     return this.#entries.get(label);
+  }
+
+  tellStranger(remote: string): void {
+    for (const { onStranger } of this.#entries.values()) onStranger?.(remote);
   }
 
   /** Nobody gets what comes for a label whose handler was removed meanwhile. */

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { fromHex, type RawPath, scopedAddress, tlsSide, toHex } from "@lekt/protocol";
+import { fromHex, LektError, type RawPath, scopedAddress, tlsSide, toHex } from "@lekt/protocol";
 import type { Peer } from "../peer.ts";
 import { ConnectionHandlers } from "./connection-handlers.ts";
 import type { PathOwner } from "./method-bench.ts";
@@ -51,9 +51,11 @@ export class PathAcceptor {
       const trace = { peer: identity, attempts: [], omitted: 0 };
       const peer = this.#options.peer(identity, addressOf(raw));
       this.handlers.hand(peerStreamOf({ method, raw, secured }, trace), peer);
-    } catch {
+    } catch (error) {
       // The peer knows why, or was never there.
       stream.destroy();
+      const isStranger = error instanceof LektError && error.code === "LEKT_NETWORK_KEY";
+      if (isStranger) this.handlers.tellStranger(raw.remote);
     } finally {
       this.#limit.giveBack(origin);
     }

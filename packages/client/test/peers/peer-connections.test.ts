@@ -152,11 +152,14 @@ describe("who may connect", () => {
 
   test("with a network key, nobody else, in the roster or not", async () => {
     const [a, b] = await new PeerHub().pair({ networkKey: new Uint8Array(32) }, { networkKey: KEY });
-    b.connections.onConnection("", () => expect.unreachable("another key"));
+    const stranger = new Promise((resolve) => {
+      b.connections.onConnection("", () => expect.unreachable("another key"), { onStranger: resolve });
+    });
     await expect(a.connections.connect(b.asPeer)).rejects.toMatchObject({
       code: "LEKT_NETWORK_KEY",
       message: expect.stringMatching(/same network key/),
     });
+    expect(await stranger).toMatch(/:\d+$/);
   });
 
   test("or as `accept` decides", async () => {
