@@ -41,6 +41,8 @@ export class PeerStream extends Duplex {
   /** What the connecting side wants to speak. */
   readonly label: string;
   readonly #inner: Duplex;
+  /** Of a write that waits until there is room. */
+  #written: ((error?: Error) => void) | undefined;
 
   /** @param inner what TLS gives. */
   constructor(inner: Duplex, { path, trace, identity, label }: PeerStreamFacts) {
@@ -56,6 +58,7 @@ export class PeerStream extends Duplex {
     inner.on("data", (bytes: Buffer) => {
       if (!this.push(bytes)) inner.pause();
     });
+    inner.on("drain", () => this.#goOn());
     inner.once("end", () => this.push(null));
     inner.on("error", (error) => this.destroy(pathError(error)));
     inner.once("close", () => this.#onInnerClose());
@@ -67,7 +70,7 @@ export class PeerStream extends Duplex {
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     if (this.#inner.write(bytes)) done();
-    else this.#inner.once("drain", done);
+    else this.#written = done;
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -76,7 +79,14 @@ export class PeerStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#inner.destroy();
+    this.#goOn(error ?? pathError(new Error("it was closed")));
     done(error);
+  }
+
+  #goOn(error?: Error): void {
+    const written = this.#written;
+    this.#written = undefined;
+    written?.(error);
   }
 
   #onInnerClose(): void {

@@ -27,6 +27,8 @@ export class PulsedStream extends Duplex {
   #silentIntervals = 0;
   #hasEndPassed = false;
   #hasEndSent = false;
+  /** Of a write that waits until there is room. */
+  #written: ((error?: Error) => void) | undefined;
 
   /** @param tls its preambles are through. */
   constructor(tls: Duplex, intervalMs = PULSE_INTERVAL_MS) {
@@ -35,6 +37,7 @@ export class PulsedStream extends Duplex {
     // Until somebody listens, as with the stream of TLS itself.
     this.on("error", () => {});
     tls.on("data", (bytes: Buffer) => this.#receive(bytes));
+    tls.on("drain", () => this.#goOn());
     tls.once("end", () => this.#brokeOff(new LektError("LEKT_PATH", "The path to the peer was cut off.")));
     tls.on("error", (error) => this.#brokeOff(pathError(error)));
     tls.once("close", () => this.#brokeOff(pathError(new Error("it was closed"))));
@@ -62,7 +65,7 @@ export class PulsedStream extends Duplex {
       }
     }
     tls.uncork();
-    if (tls.writableNeedDrain) tls.once("drain", done);
+    if (tls.writableNeedDrain) this.#written = done;
     else done();
   }
 
@@ -75,12 +78,19 @@ export class PulsedStream extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearInterval(this.#timer);
     if (!this.#isOver) this.#tls.destroy();
+    this.#goOn(error ?? pathError(new Error("it was closed")));
     done(error);
   }
 
   /** Both directions have ended: how the path ends is of no interest any more. */
   get #isOver(): boolean {
     return this.#decoder.hasEnded && this.#hasEndSent;
+  }
+
+  #goOn(error?: Error): void {
+    const written = this.#written;
+    this.#written = undefined;
+    written?.(error);
   }
 
   #receive(bytes: Buffer): void {

@@ -38,6 +38,14 @@ test("destroying it destroys what is below", async () => {
   expect(inner.destroyed).toBe(true);
 });
 
+test("a write that waits for room is told when there will be none", async () => {
+  const [inner] = duplexPair();
+  const stream = streamOver(inner);
+  const written = new Promise((resolve) => stream.write(Buffer.alloc(1 << 20), resolve));
+  inner.destroy();
+  expect(await written).toMatchObject({ code: "LEKT_PATH" });
+});
+
 describe.each(RAW_PAIRS)("over $kind", ({ rawPair }) => {
   test("both directions end, each by itself, and then it closes without an error", async () => {
     const [a, b] = (await securedPair(await rawPair())).map(streamOver) as [PeerStream, PeerStream];

@@ -91,6 +91,13 @@ describe("a peer that falls silent", () => {
   });
 });
 
+test("a write that waits for room is told when there will be none", async () => {
+  const [stream] = withBarePeer(60_000);
+  const written = new Promise((resolve) => stream.write(Buffer.alloc(1 << 20), resolve));
+  stream.destroy();
+  expect(await written).toMatchObject({ code: "LEKT_PATH" });
+});
+
 describe("two peers", () => {
   test("that have nothing to say stay connected", async () => {
     const { ends } = pulsedPair();
