@@ -98,8 +98,12 @@ export class FileChannel {
 
   #write(bytes: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
+      // Node.js says nothing of a write that is under way when the stream is destroyed.
+      const fail = (error?: Error) => reject(this.#broken(error));
+      this.#stream.once("close", fail);
       this.#stream.write(bytes, (error) => {
-        if (error) reject(this.#broken(error));
+        this.#stream.off("close", fail);
+        if (error) fail(error);
         else resolve();
       });
     });
