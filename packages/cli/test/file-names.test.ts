@@ -79,6 +79,7 @@ describe("localPath", () => {
     ],
     [["10:30 <new>?.png"], ["10_30 _new__.png"]],
     [["photo\u202egpj.exe"], ["photo_gpj.exe"]],
+    [["\u200fpdf\u200f.\u061cexe"], ["_pdf_._exe"]],
     [["..."], ["_._"]],
     [
       [".ssh", "authorized_keys"],
@@ -93,6 +94,7 @@ describe("localPath", () => {
     [["console.log"], ["console.log"]],
     [["a. "], ["a._"]],
     [["a.0123456789abcdef.lekt-part"], ["a.0123456789abcdef.lekt-part_"]],
+    [["a.le\u212at-part"], ["a.le\u212at-part_"]],
     [["a".repeat(MAX_NAME_BYTES)], ["a".repeat(MAX_NAME_BYTES)]],
     [new Array(MAX_PATH_NAMES).fill("a"), new Array(MAX_PATH_NAMES).fill("a")],
   ])("%j becomes %j", (path, names) => {
