@@ -64,3 +64,41 @@ export function urlVectors(): readonly string[] {
   const { valid, invalid } = vectorFile("urls") as UrlVectors;
   return [...valid, ...invalid].map(({ url }) => url);
 }
+
+interface HexVector {
+  readonly hex: string;
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return fromHex(hex) ?? new Uint8Array(0);
+}
+
+/** Preambles, good and malformed ones, with who sends them. */
+export function preambleVectors(): readonly { from: string; bytes: Uint8Array }[] {
+  const file = vectorFile("peers") as Record<"preambles" | "malformed", (HexVector & { from: string })[]>;
+  return [...file.preambles, ...file.malformed].map(({ from, hex }) => ({ from, bytes: bytesOf(hex) }));
+}
+
+export function frameVectors(): readonly Uint8Array[] {
+  const file = vectorFile("peers") as Record<"frames" | "malformedFrames", HexVector[]>;
+  return [...file.frames, ...file.malformedFrames].map(({ hex }) => bytesOf(hex));
+}
+
+export function identityVectors(): readonly Uint8Array[] {
+  const { identityTexts } = vectorFile("peers") as { identityTexts: { identity: string }[] };
+  return identityTexts.map(({ identity }) => bytesOf(identity));
+}
+
+export function stunVectors(): readonly Uint8Array[] {
+  const file = vectorFile("stun") as Record<"requests" | "responses", HexVector[]>;
+  return [...file.requests, ...file.responses].map(({ hex }) => bytesOf(hex));
+}
+
+export function probeVectors(): readonly Uint8Array[] {
+  const file = vectorFile("probes") as Record<"good" | "bad", HexVector[]>;
+  return [...file.good, ...file.bad].map(({ hex }) => bytesOf(hex));
+}
+
+export function circuitTokenVectors(): readonly Uint8Array[] {
+  return (vectorFile("circuit-tokens") as { token: string }[]).map(({ token }) => bytesOf(token));
+}

@@ -1,11 +1,16 @@
 import {
+  allowedTargets,
   type ClientObject,
   type ClientPacket,
   ClientPacketDecoder,
   ClientSession,
+  decodePreamble,
   decodeUtf8,
   type Edition,
+  encodeUtf8,
   equalBytes,
+  FrameDecoder,
+  identityText,
   LektError,
   parseLektUrl,
   type RejectWord,
@@ -15,21 +20,40 @@ import {
   ServerPacketDecoder,
   ServerSession,
   safeText,
+  serviceObstacle,
 } from "@lekt/protocol";
 import type { FuzzTarget } from "../../fuzz/engine/fuzz-target.ts";
+import { circuitTokenTarget } from "../../fuzz/targets/circuit-token.ts";
 import { clientDecoderTarget } from "../../fuzz/targets/client-decoder.ts";
 import { clientSessionTarget } from "../../fuzz/targets/client-session.ts";
 import { decodeTarget, LEKT_DECODE } from "../../fuzz/targets/decode.ts";
+import { fileMessagesTarget } from "../../fuzz/targets/file-messages.ts";
+import { fileNamesTarget } from "../../fuzz/targets/file-names.ts";
+import { framesTarget } from "../../fuzz/targets/frames.ts";
+import { identityTextTarget } from "../../fuzz/targets/identity-text.ts";
 import { lektUrlTarget } from "../../fuzz/targets/lekt-url.ts";
+import { NAT_PMP, natPmpTarget } from "../../fuzz/targets/nat-pmp.ts";
+import { PEER_SIGNALS, peerSignalTarget } from "../../fuzz/targets/peer-signal.ts";
+import { preambleTarget } from "../../fuzz/targets/preamble.ts";
+import { probeTarget } from "../../fuzz/targets/probe.ts";
+import { punchPacketsTarget } from "../../fuzz/targets/punch-packets.ts";
 import { rosterTarget } from "../../fuzz/targets/roster.ts";
 import { rosterViewTarget } from "../../fuzz/targets/roster-view.ts";
 import { safeTextTarget } from "../../fuzz/targets/safe-text.ts";
 import { serverDecoderTarget } from "../../fuzz/targets/server-decoder.ts";
 import { serverSessionTarget } from "../../fuzz/targets/server-session.ts";
+import { serviceRulesTarget } from "../../fuzz/targets/service-rules.ts";
+import { STUN, stunTarget } from "../../fuzz/targets/stun.ts";
+import { targetRulesTarget } from "../../fuzz/targets/target-rules.ts";
 import { utf8Target } from "../../fuzz/targets/utf8.ts";
 import { HexDumpReader } from "../../packages/cli/src/decode/hex-dump.ts";
 import { packetJson } from "../../packages/cli/src/decode/packet-json.ts";
+import { parseMessage } from "../../packages/cli/src/files/file-messages.ts";
+import { localPath } from "../../packages/cli/src/files/file-names.ts";
 import { jsonLine } from "../../packages/cli/src/json-line.ts";
+import { decodeProbe } from "../../packages/methods/src/udp/probe.ts";
+import { preparePunch } from "../../packages/methods/src/udp/punch-setup.ts";
+import { circuitTokenFault } from "../../packages/server/src/relay/circuit-token.ts";
 
 /* What is under test, with one bug each, such as people make. */
 
@@ -135,6 +159,14 @@ class TrimmingReader extends HexDumpReader {
   }
 }
 
+/** Takes what follows an end for more of the stream. */
+class EndlessDecoder extends FrameDecoder {
+  override decode(bytes: Uint8Array, take: (part: Uint8Array) => void): string | undefined {
+    const fault = super.decode(bytes, take);
+    return fault === "a frame follows the end" ? undefined : fault;
+  }
+}
+
 const never = (error: unknown): never => {
   throw error;
 };
@@ -231,5 +263,127 @@ export const BROKEN: readonly {
     bug: "a reader of dumps that trims pieces",
     within: 3_000,
     target: decodeTarget("broken-dump", { ...LEKT_DECODE, HexDumpReader: TrimmingReader }),
+  },
+  {
+    bug: "preambles in which the accepting side has a label",
+    within: 2_000,
+    target: preambleTarget("broken-preamble", (bytes, from) => {
+      const decoded = decodePreamble(bytes, from);
+      return decoded === "the accepting side has a label" ? decodePreamble(bytes, "dialing") : decoded;
+    }),
+  },
+  {
+    bug: "frames behind the end",
+    within: 2_000,
+    target: framesTarget("broken-frames", () => new EndlessDecoder()),
+  },
+  {
+    bug: "an identity's text that leaves its last bits out",
+    within: 2_000,
+    target: identityTextTarget("broken-identity", (identity) => `${identityText(identity).slice(0, -1)}0`),
+  },
+  {
+    bug: "a description with a round too many",
+    within: 5_000,
+    target: peerSignalTarget("broken-signal", {
+      ...PEER_SIGNALS,
+      readDescription: (signal) => {
+        const { round } = signal;
+        const description = PEER_SIGNALS.readDescription({ ...signal, round: round === 3 ? 2 : round });
+        return description && round === 3 ? { ...description, round } : description;
+      },
+    }),
+  },
+  {
+    bug: "targets behind another public address",
+    within: 2_000,
+    target: targetRulesTarget("broken-private", (question) =>
+      allowedTargets({ ...question, ownPublicAddress: question.peerAddress }),
+    ),
+  },
+  {
+    bug: "targets of which there are more than eight",
+    within: 5_000,
+    target: targetRulesTarget("broken-count", (question) => {
+      const [first, second] = [question.candidates.slice(0, 8), question.candidates.slice(8)];
+      const halves = [first, second].map((candidates) => allowedTargets({ ...question, candidates }));
+      return {
+        allowed: halves.flatMap((half) => half.allowed),
+        refused: halves.flatMap((half) => half.refused),
+      };
+    }),
+  },
+  {
+    bug: "a peer's relay in the own network",
+    within: 2_000,
+    target: serviceRulesTarget("broken-service", (question) =>
+      serviceObstacle({ ...question, namedBy: "server" }),
+    ),
+  },
+  {
+    bug: "STUN that answers no error",
+    within: 2_000,
+    target: stunTarget("broken-stun", {
+      ...STUN,
+      answerBindingRequest: (bytes, from) => {
+        const answer = STUN.answerBindingRequest(bytes, from);
+        return answer?.[1] === 0x11 ? undefined : answer;
+      },
+    }),
+  },
+  {
+    bug: "probes of an unknown role",
+    within: 3_000,
+    target: probeTarget("broken-probe", (bytes, secret) => {
+      const probe = decodeProbe(bytes, secret);
+      return probe && { ...probe, role: (bytes[6] ?? 0) > 1 ? "dialing" : probe.role };
+    }),
+  },
+  {
+    bug: "answers to every address from which probes come",
+    within: 2_000,
+    target: punchPacketsTarget("broken-answers", (network, setup) => {
+      const prepared = preparePunch(network, setup);
+      return { ...prepared, options: { ...prepared.options, answersTo: () => 5 } };
+    }),
+  },
+  {
+    bug: "circuits that end a second early",
+    within: 2_000,
+    target: circuitTokenTarget("broken-token-time", (key, token, now) =>
+      circuitTokenFault(key, token, now + 1),
+    ),
+  },
+  {
+    bug: "routers whose refusal counts as silence",
+    within: 2_000,
+    target: natPmpTarget("broken-nat-pmp", {
+      ...NAT_PMP,
+      decodeOuterAddressResponse: (bytes) =>
+        bytes[3] === 0 ? NAT_PMP.decodeOuterAddressResponse(bytes) : undefined,
+    }),
+  },
+  {
+    bug: "numbers of bytes below zero",
+    within: 5_000,
+    target: fileMessagesTarget("broken-count-of-bytes", (bytes) =>
+      parseMessage(encodeUtf8((decodeUtf8(bytes) ?? "").replaceAll(":-", ":"))),
+    ),
+  },
+  {
+    bug: "a path whose last name is taken as it is",
+    within: 3_000,
+    target: fileNamesTarget("broken-path", (path) => {
+      const names = localPath(["a", ...path.slice(0, -1)]);
+      return names && [...names.slice(1), path.at(-1) ?? ""];
+    }),
+  },
+  {
+    bug: "names that a part could have, in another case",
+    within: 5_000,
+    target: fileNamesTarget("broken-part", (path) => {
+      const kelvin = path.map((name) => name.replaceAll("\u212a", "_kelvin_"));
+      return localPath(kelvin)?.map((name) => name.replaceAll("_kelvin_", "\u212a"));
+    }),
   },
 ];

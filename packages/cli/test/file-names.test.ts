@@ -104,6 +104,7 @@ describe("localPath", () => {
     [["<\u0338"], ["≮"]],
     [["10:30 <new>?.png"], ["10_30 _new__.png"]],
     [["photo\u202egpj.exe"], ["photo_gpj.exe"]],
+    [["\u200fpdf\u200f.\u061cexe"], ["_pdf_._exe"]],
     [["..."], ["_._"]],
     [
       [".ssh", "authorized_keys"],
@@ -118,6 +119,7 @@ describe("localPath", () => {
     [["console.log"], ["console.log"]],
     [["a. "], ["a._"]],
     [["a.0123456789abcdef.lekt-part"], ["a.0123456789abcdef.lekt-part_"]],
+    [["a.le\u212at-part"], ["a.leKt-part_"]],
     [["a".repeat(MAX_NAME_BYTES)], ["a".repeat(MAX_NAME_BYTES)]],
     [new Array(MAX_PATH_NAMES).fill("a"), new Array(MAX_PATH_NAMES).fill("a")],
   ])("%j becomes %j", (path, names) => {

@@ -52,5 +52,7 @@ describe("a relay or STUN server", () => {
     expect(serviceObstacle(question)).toMatch(/private/);
     expect(serviceObstacle({ ...question, ownPublicAddress: undefined })).toMatch(/private/);
     expect(serviceObstacle({ ...question, ownPublicAddress: "192.168.1.7" })).toBeUndefined();
+    // A server on this machine says nothing of the network around it.
+    expect(serviceObstacle({ ...question, ownPublicAddress: "127.0.0.1" })).toMatch(/private/);
   });
 });

@@ -6,7 +6,8 @@ export const MAX_NAME_BYTES = 255;
 /** Folders on the way to a file, and the file. */
 export const MAX_PATH_NAMES = 64;
 const PART_SUFFIX = ".lekt-part";
-const PART = /\.lekt-part$/i;
+/** As file systems compare names: the sign for kelvin counts as a K. */
+const PART = /\.lekt-part$/iu;
 /** Hex digits of the checksum in the name of a part. */
 const PART_DIGITS = 16;
 
@@ -37,7 +38,7 @@ function localName(name: string): string | undefined {
 /** Separators of any system, control characters, half surrogates. */
 const UNUSABLE = /[/\\\p{Cc}\p{Cs}]/u;
 /** What Windows forbids, and what turns writing around: "exe.gpj" that looks like "jpg.exe". */
-const TROUBLESOME = /[<>:"|?*\u202a-\u202e\u2066-\u2069]/g;
+const TROUBLESOME = /[<>:"|?*\p{Bidi_Control}]/gu;
 /** .bashrc, .git: what programs look for unasked is not for others to bring. Some systems pass over what is invisible. */
 const HIDDEN = /^\p{Cf}*\./u;
 /** Whatever the extension. */

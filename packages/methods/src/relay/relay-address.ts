@@ -1,3 +1,5 @@
+import { parseIpv6 } from "@lekt/protocol";
+
 /** Where a relay listens. */
 export interface RelayAddress {
   readonly host: string;
@@ -6,9 +8,9 @@ export interface RelayAddress {
 
 /** @returns undefined where `text` is not "host:port", with an IPv6 address in brackets. */
 export function parseRelayAddress(text: string): RelayAddress | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
+  const [, ipv6, name, digits] = /^(?:\[([^\]]*)\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const host = ipv6 !== undefined && !parseIpv6(ipv6) ? undefined : (ipv6 ?? name);
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 

@@ -3,6 +3,7 @@ import {
   allowedTargets,
   type Endpoint,
   MAX_PACKETS_TO_OTHER_ADDRESS,
+  type NetworkFacts,
   type PeerTarget,
   parseIpv4,
   type RefusedTarget,
@@ -42,8 +43,13 @@ interface PreparedPunch {
   readonly options: PunchOptions;
 }
 
+/** What a punch needs of the network. */
+type PunchNetwork = Pick<UdpNetwork, "cookieKey" | "strangerPackets"> & {
+  readonly facts: Pick<NetworkFacts, "publicAddress" | "localAddress"> | undefined;
+};
+
 /** What both sides make of their two descriptions (spec 9.7.5). */
-export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPunch {
+export function preparePunch(network: PunchNetwork, setup: PunchSetup): PreparedPunch {
   const { role, attempt, peer, own, theirs } = setup;
   const [peerAddress, ...otherAddresses] = addressesOf(peer);
   const judge = (candidates: readonly UdpCandidate[]) =>
@@ -55,10 +61,12 @@ export function preparePunch(network: UdpNetwork, setup: PunchSetup): PreparedPu
       ownLocalAddress: network.facts?.localAddress,
     });
   const { allowed: targets, refused } = judge(theirs.candidates);
+  const strangers = new Set<string>();
   const packetsTo = ({ reach, address }: Target) => {
     if (reach !== "other") return MAX_PACKETS_TO_PEER;
-    // The first round has sent all that the whole attempt may send there.
-    if (own.round > 0) return 0;
+    // The first round has sent all that the whole attempt may send there, from whichever of its sockets.
+    if (own.round > 0 || strangers.has(address)) return 0;
+    strangers.add(address);
     return network.strangerPackets.take(address, MAX_PACKETS_TO_OTHER_ADDRESS, performance.now());
   };
   const answered: UdpCandidate[] = [...targets];

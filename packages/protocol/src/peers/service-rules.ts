@@ -23,8 +23,7 @@ export function serviceObstacle(question: ServiceQuestion): string | undefined {
   if (scope === "loopback" && scopedAddress(question.ownLocalAddress)?.scope !== "loopback")
     return "a loopback address, and the server is on another machine";
   if (scope === "private" && question.namedBy === "peer") {
-    const own = scopedAddress(question.ownPublicAddress)?.scope;
-    if (own !== "private" && own !== "loopback")
+    if (scopedAddress(question.ownPublicAddress)?.scope !== "private")
       return "a private address, and the server is in another network";
   }
   return undefined;
