@@ -48,6 +48,20 @@ async function trap(): Promise<{ address: string; visits: Socket[] }> {
 }
 
 describe("two peers", () => {
+  test("meet also where the one is signalled before it knows that the other is there", async () => {
+    const { ada, bob } = await peers();
+    let early = 0;
+    const bobHears = ada.deliver;
+    ada.deliver = (to, message) => {
+      const stranger = { identity: ada.identity, address: undefined, payload: undefined };
+      if (early++ === 0) bob.method.received(stranger, message);
+      else bobHears(to, message);
+    };
+    await connected(ada, bob);
+    expect(early).toBeGreaterThan(1);
+    expect(bob.sent).toEqual([]);
+  });
+
   test("meet at their server's relay", async () => {
     const { ada, bob, relay } = await peers();
     const attempt = ada.attempt(bob);

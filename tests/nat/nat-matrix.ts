@@ -8,7 +8,7 @@ import { SERVER_ADDRESSES, SERVER_IPV6_ADDRESS, type Site } from "./topology.ts"
 /** More than any way to a peer may take. */
 const CONNECT_TIMEOUT_MS = 30_000;
 /** The many-socket method takes longer than the relay waits for a direct path by default. */
-const MANY_SOCKETS_GRACE_MS = 25_000;
+const MANY_SOCKETS_GRACE_MS = 20_000;
 
 const SITES: Readonly<Record<string, Site>> = {
   ...Object.fromEntries(

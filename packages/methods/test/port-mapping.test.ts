@@ -142,6 +142,24 @@ describe("a port that is kept mapped", () => {
     expect(gateway.removed).toBe(0);
   });
 
+  test("is there once a gateway is found, however often none was before", async () => {
+    const gateway = new ScriptedGateway();
+    const changes = new Inbox<MappedPort | undefined>();
+    let searches = 0;
+    const mapping = new PortMapping({
+      transport: "tcp",
+      port: 4000,
+      async *gateways() {
+        if (++searches > 4) yield gateway;
+      },
+      searchPausesMs: [1, 2],
+      onChange: (mapped) => changes.put(mapped),
+    });
+    closing.push(() => mapping.close());
+    expect(await changes.next()).toEqual({ address: "203.0.113.21", port: 4000 });
+    expect(searches).toBe(5);
+  });
+
   test("is closed while a gateway does not answer", async () => {
     const { mapping, asked } = unanswered();
     await asked.next();

@@ -10,6 +10,8 @@ import { hostOf, originOf, SecuringLimit } from "./securing-limit.ts";
 export interface PathAcceptorOptions extends Pick<SecurePathOptions, "identity" | "networkKey"> {
   /** For TLS, preamble and the decision: peers may hold a path until its turn in their race comes. */
   readonly timeoutMs: number;
+  /** The same, where the path was agreed on by signals. */
+  readonly agreedTimeoutMs: number;
   /** How long a peer may take to come into the roster. */
   readonly rosterWaitMs: number;
   /** From then on nothing is accepted. */
@@ -62,7 +64,7 @@ export class PathAcceptor {
   }
 
   #secure(raw: RawPath<Duplex>, by: PathOwner): Promise<SecuredPath> {
-    const { identity, networkKey, timeoutMs, closing } = this.#options;
+    const { identity, networkKey, timeoutMs, agreedTimeoutMs, closing } = this.#options;
     const expected = by && fromHex(by.identity);
     return securePath(raw.stream, {
       identity,
@@ -71,7 +73,7 @@ export class PathAcceptor {
       role: "accepting",
       tls: tlsSide(raw.dialled, toHex(identity.fingerprint), by?.identity ?? ""),
       accept: (peer) => this.#accepts(peer, addressOf(raw)),
-      timeoutMs,
+      timeoutMs: by ? agreedTimeoutMs : timeoutMs,
       signal: closing,
     });
   }

@@ -33,7 +33,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
   /** Default 25,000. */
   readonly timeoutMs?: number;
-  /** How long a path through the relay waits for a direct one that is still being looked for. Default 2,000. */
+  /** How long a path through the relay waits for a direct one that is still being looked for. Default 2,000, at most 20,000. */
   readonly graceMs?: number;
   /** Names of the methods to be tried, such as "tcp". Default: all that the room has. */
   readonly methods?: readonly string[];
@@ -48,8 +48,10 @@ export interface ConnectPace {
   readonly graceMs: number;
   readonly proofMs: number;
   readonly secureTimeoutMs: number;
-  /** For peers: they may hold a path until its turn in their race comes. */
+  /** For peers that dialled an open port: they may hold a path until its turn in their race comes. */
   readonly acceptTimeoutMs: number;
+  /** For peers with whom a path was agreed on: a relayed one may wait for its grace besides. */
+  readonly agreedTimeoutMs: number;
   readonly rosterWaitMs: number;
   readonly directSearch: DirectSearchPace;
 }
@@ -60,11 +62,14 @@ export const CONNECT_PACE: ConnectPace = {
   proofMs: 1_000,
   secureTimeoutMs: 5_000,
   acceptTimeoutMs: 15_000,
+  agreedTimeoutMs: 30_000,
   rosterWaitMs: 2_000,
   directSearch: { firstDelayMs: 2_000, maxDelayMs: 300_000 },
 };
 
 const CONNECT_TIMEOUT_MS = 25_000;
+/** Beyond that, and the time to secure it, the other side does not wait on a path. */
+export const MAX_GRACE_MS = 20_000;
 /** Connects of one room at once. */
 export const MAX_CONNECTS = 256;
 
@@ -92,6 +97,7 @@ export class PeerConnections {
       identity: settings.identity,
       ...(settings.networkKey && { networkKey: settings.networkKey }),
       timeoutMs: pace.acceptTimeoutMs,
+      agreedTimeoutMs: pace.agreedTimeoutMs,
       rosterWaitMs: pace.rosterWaitMs,
       closing: this.#closing.signal,
       peer: (identity, address) => this.#bench.peer(identity, address),
@@ -160,7 +166,9 @@ export class PeerConnections {
     const { label = "", timeoutMs = CONNECT_TIMEOUT_MS, graceMs = this.#pace.graceMs } = options;
     checkLabel(label);
     if (!(timeoutMs > 0)) throw badOption("timeoutMs", `${timeoutMs}`, "it is a number above 0");
-    if (!(graceMs >= 0)) throw badOption("graceMs", `${graceMs}`, "it is a number from 0");
+    if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
+      throw badOption("graceMs", `${graceMs}`, `it is a number from 0 to ${MAX_GRACE_MS}`);
+    }
     const identity = this.#identityOf(reference);
     const wish = { label, timeoutMs, graceMs, wantedId: idOf(reference) };
     const methods = this.#methodsNamed(options.methods);

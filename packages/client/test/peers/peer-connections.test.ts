@@ -6,7 +6,7 @@ import { type ConnectionMethod, LektError, toHex } from "@lekt/protocol";
 import { LoopbackMethod, overheard } from "@lekt/testkit";
 import { describe, expect, test } from "vitest";
 import { PeerConnectError } from "../../src/peers/peer-connect-error.ts";
-import { MAX_CONNECTS } from "../../src/peers/peer-connections.ts";
+import { MAX_CONNECTS, MAX_GRACE_MS } from "../../src/peers/peer-connections.ts";
 import type { PeerStream } from "../../src/peers/peer-stream.ts";
 import { MAX_SECURING_OF_ONE_ADDRESS } from "../../src/peers/securing-limit.ts";
 import { type HubPeer, PeerHub } from "./peer-hub.ts";
@@ -303,6 +303,24 @@ describe("a relayed stream", () => {
     }
   });
 
+  test.each([
+    ["for as long as it was agreed on", { acceptTimeoutMs: 50, agreedTimeoutMs: 20_000 }, true],
+    ["and no longer", { acceptTimeoutMs: 20_000, agreedTimeoutMs: 50 }, false],
+  ])("is waited for by the peer while it has its grace: %s", async (_, peersPace, isThere) => {
+    const agreed = () => loop({ name: "relay", index: 42, relayed: true, agreed: true });
+    const [a, b] = await new PeerHub().pair(
+      { methods: [agreed(), stuck("loop", 40, neverThere)], pace: { headStartMs: 10 } },
+      { methods: [agreed(), loop()], pace: peersPace },
+    );
+    b.connections.onConnection("", (stream) => stream.end("here"));
+    const connecting = a.connections.connect(b.asPeer, { graceMs: 400, timeoutMs: 4_000 });
+    const met = connecting.then(
+      (stream) => stream.destroy().path.method,
+      ({ code }) => code,
+    );
+    expect(await met).toBe(isThere ? "relay" : "LEKT_UNREACHABLE");
+  });
+
   test("where nobody listens, nothing is searched", async () => {
     let dials = 0;
     const fails = async () => {
@@ -344,12 +362,22 @@ describe("errors", () => {
     ["a peer without an identity", ({ asPeer }: HubPeer) => ({ ...asPeer, identity: undefined }), {}],
     ["a method that is not there", (_: HubPeer, b: HubPeer) => b.identity, { methods: ["tcp"] }],
     ["no time", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: 0 }],
+    ["no grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: -1 }],
+    ["too much grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: MAX_GRACE_MS + 1 }],
     ["a long label", (_: HubPeer, b: HubPeer) => b.identity, { label: "x".repeat(256) }],
   ])("%s: LEKT_OPTION", async (_, reference, options) => {
     const [a, b] = await new PeerHub().pair();
     await expect(a.connections.connect(reference(a, b), options)).rejects.toMatchObject({
       code: "LEKT_OPTION",
     });
+  });
+
+  test("and none with as much grace as there is", async () => {
+    const [a, b] = await new PeerHub().pair();
+    const there = accepted(b);
+    const stream = await a.connections.connect(b.identity, { graceMs: MAX_GRACE_MS });
+    await there;
+    stream.destroy();
   });
 
   test("another program with the same identity: what to do", async () => {

@@ -11,12 +11,17 @@ export interface PortMappingOptions {
   readonly port: number;
   /** Default: NAT-PMP at the default gateway, then UPnP. */
   readonly gateways?: GatewaySearch;
+  /** See `SEARCH_PAUSES_MS`. */
+  readonly searchPausesMs?: readonly number[];
   /** At first, and where it changed. */
   readonly onChange: (mapped: MappedPort | undefined) => void;
 }
 
-/** Networks change: a laptop comes to a router that maps ports. */
-const SEARCH_AGAIN_MS = 300_000;
+/**
+ * Pauses between searches that found nothing, the last one again and again. An answer that was lost is not to cost
+ * minutes; and networks change: a laptop comes to a router that maps ports.
+ */
+const SEARCH_PAUSES_MS = [2_000, 10_000, 60_000, 300_000];
 /** For gateways that grant next to no time. */
 const MIN_RENEWAL_MS = 500;
 /** For those that grant decades: longer times are none for a timer. */
@@ -66,11 +71,15 @@ export class PortMapping {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
+    const pausesMs = this.#options.searchPausesMs ?? SEARCH_PAUSES_MS;
+    let searches = 0;
     while (!signal.aborted) {
       const mapping = (await this.#renew()) ?? (await this.#search());
       this.#keep(mapping);
       this.#onSearched();
-      const waitMs = mapping ? renewalMs(mapping) : SEARCH_AGAIN_MS;
+      searches = mapping ? 0 : searches + 1;
+      const pauseMs = pausesMs[Math.min(searches, pausesMs.length) - 1] ?? 0;
+      const waitMs = mapping ? renewalMs(mapping) : pauseMs;
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
     }
   }

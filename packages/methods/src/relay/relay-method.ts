@@ -52,6 +52,10 @@ const FOLLOW_TIMEOUT_MS = 15_000;
 /** Where others show the peer's identity, all who are there have answered by then. */
 const ANSWERS_MS = 5_000;
 
+/** The offer is repeated: the peer may hear of it before it hears of who sends it (spec 9.5.5). */
+const OFFER_INTERVAL_MS = 500;
+const OFFER_REPEATS = 10;
+
 /** What is asked for a report. */
 const REPORT_TIMEOUT_MS = 10_000;
 
@@ -130,12 +134,17 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       meeting.catch((error: Error) => wantsAnswer && attempt.note(error.message));
       meetings.set(toHex(token), meeting);
     };
-    let isOffered = false;
+    let offers = 0;
+    let repeating: NodeJS.Timeout | undefined;
     try {
       const circuit = await underWay.unlessEnded(host.circuit());
       const address = addressIn(circuit);
-      host.signal(identity, offerSignal(id, circuit, { wantsAnswer }));
-      isOffered = true;
+      const offer = () => {
+        host.signal(identity, offerSignal(id, circuit, { wantsAnswer }));
+        if (++offers > OFFER_REPEATS) clearInterval(repeating);
+      };
+      repeating = setInterval(offer, OFFER_INTERVAL_MS);
+      offer();
       meet(address, fromHex(circuit.token) as Uint8Array, "server");
       if (wantsAnswer) {
         underWay.onRefusal = (reason) => attempt.note(reason);
@@ -150,8 +159,10 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     } catch (error) {
       const told = underWay.error ?? (error as LektError);
       // The other side would wait at the relay.
-      if (isOffered && !underWay.isPeerGone) host.signal(identity, failSignal(id, told.message));
+      if (offers > 0 && !underWay.isPeerGone) host.signal(identity, failSignal(id, told.message));
       throw told;
+    } finally {
+      clearInterval(repeating);
     }
   }
 
@@ -209,8 +220,8 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   #offered(from: PeerTarget, message: PeerSignal, key: string): void {
     const host = this.#started();
     const offer = readOffer(message);
-    // An offer that comes twice is followed once.
-    if (!offer || this.#offers.has(key)) return;
+    // Who is not in the roster is not answered (spec 9.5.5); an offer that comes twice is followed once.
+    if (!offer || from.payload === undefined || this.#offers.has(key)) return;
     const refuse = (reason: string) => host.signal(from.identity, failSignal(message.attempt, reason));
     const ofPeer = [...this.#offers.values()].filter(({ identity }) => identity === from.identity).length;
     if (this.#offers.size >= this.#options.maxOffers || ofPeer >= this.#options.maxOffersPerPeer) {
