@@ -66,7 +66,7 @@ describe("a transfer", () => {
         already: false,
       },
     ];
-    expect(sender.events).toEqual(events);
+    expect(sender.events).toEqual([{ type: "reading", name: "a.txt", bytes: 3, size: 3 }, ...events]);
     expect(receiving.events).toEqual(events);
   });
 

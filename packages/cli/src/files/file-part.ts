@@ -100,13 +100,18 @@ export class FilePart {
   }
 }
 
-/** @returns bytes read from the start to the end. */
-export async function hashInto(hash: Hash, handle: FileHandle): Promise<number> {
+/** @param onRead told of the bytes so far. @returns bytes read from the start to the end. */
+export async function hashInto(
+  hash: Hash,
+  handle: FileHandle,
+  onRead?: (bytes: number) => Promise<void>,
+): Promise<number> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let position = 0; ; ) {
     const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
     if (bytesRead === 0) return position;
     hash.update(buffer.subarray(0, bytesRead));
     position += bytesRead;
+    await onRead?.(position);
   }
 }

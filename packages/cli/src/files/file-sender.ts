@@ -54,7 +54,9 @@ class FileDispatch {
 
   /** @returns why it is not there; undefined where it is. */
   async run(): Promise<string | undefined> {
-    const source = await readable(() => SourceFile.open(this.#file));
+    const { size } = this.#file;
+    const onRead = (bytes: number) => this.#tell({ type: "reading", name: this.#name, bytes, size });
+    const source = await readable(() => SourceFile.open(this.#file, onRead));
     if (typeof source === "string") return this.#giveUp(source);
     try {
       return await this.#offer(source);

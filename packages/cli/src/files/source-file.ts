@@ -18,13 +18,19 @@ export class SourceFile {
     this.#modifiedMs = modifiedMs;
   }
 
-  /** Reads all of it: the checksum is part of the offer, so that a part can be gone on with. */
-  static async open({ source, path }: OutgoingFile): Promise<SourceFile> {
+  /**
+   * Reads all of it: the checksum is part of the offer, so that a part can be gone on with.
+   * @param onRead told of the bytes so far: a large file takes minutes
+   */
+  static async open(
+    { source, path }: OutgoingFile,
+    onRead?: (bytes: number) => Promise<void>,
+  ): Promise<SourceFile> {
     const handle = await open(source);
     try {
       const { mtimeMs } = await handle.stat();
       const hash = createHash("sha256");
-      const size = await hashInto(hash, handle);
+      const size = await hashInto(hash, handle, onRead);
       const offer: FileMessage = { type: "file", path, size, sha256: hash.digest("hex") };
       return new SourceFile(offer, handle, mtimeMs);
     } catch (error) {

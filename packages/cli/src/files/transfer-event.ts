@@ -1,5 +1,7 @@
 /** What happens to the files of a transfer, for whoever tells it to people or programs. Names have / between them. */
 export type TransferEvent =
+  /** For its checksum, before it is offered. */
+  | { readonly type: "reading"; readonly name: string; readonly bytes: number; readonly size: number }
   | { readonly type: "offered"; readonly name: string; readonly size: number }
   /** @property bytes that the receiver has, or will have. The first tells from where a transfer goes on. */
   | { readonly type: "progress"; readonly name: string; readonly bytes: number; readonly size: number }

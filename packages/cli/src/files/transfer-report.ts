@@ -7,8 +7,10 @@ import type { ReceivedEvent, TransferEvent } from "./transfer-event.ts";
 
 const JSON_INTERVAL_MS = 500;
 const LINE_INTERVAL_MS = 100;
+/** What is read faster is not worth a word. */
+const READING_QUIET_MS = 500;
 
-type ProgressEvent = Extract<TransferEvent, { type: "progress" }>;
+type ProgressEvent = Extract<TransferEvent, { type: "progress" | "reading" }>;
 
 export interface ReportOptions {
   readonly json: boolean;
@@ -22,7 +24,8 @@ export interface ReportOptions {
 export class TransferReport {
   readonly #options: ReportOptions;
   readonly #isLineShown: boolean;
-  #name: string | undefined;
+  /** What the moving line is about. */
+  #subject: string | undefined;
   #startBytes = 0;
   #startMs = 0;
   #shownMs = 0;
@@ -33,14 +36,14 @@ export class TransferReport {
   }
 
   async tell(event: TransferEvent): Promise<void> {
-    if (event.type === "progress" && !this.#isDue(event)) return;
+    if (isMoving(event) && !this.#isDue(event)) return;
     const { type, ...rest } = event;
     if (this.#options.json) await write(jsonLine({ event: type, ...this.#options.facts, ...rest }));
     else await this.#tellPeople(event);
   }
 
   async #tellPeople(event: TransferEvent): Promise<void> {
-    if (event.type === "progress") this.#draw(event);
+    if (isMoving(event)) this.#draw(event);
     else this.clear();
     if (event.type === "received") await write(`${safeText(this.#options.received(event))}\n`);
     if (event.type === "failed") {
@@ -53,27 +56,36 @@ export class TransferReport {
     if (this.#isLineShown) process.stderr.write("\r\x1b[K");
   }
 
-  /** The first of each file, and then a few in a second. */
-  #isDue({ name, bytes }: ProgressEvent): boolean {
+  /** The first of each file, and then a few in a second; of reading only what takes long. */
+  #isDue({ type, name, bytes }: ProgressEvent): boolean {
     const nowMs = performance.now();
-    if (name !== this.#name) {
-      this.#name = name;
+    const subject = `${type} ${name}`;
+    const isFirst = subject !== this.#subject;
+    if (isFirst) {
+      this.#subject = subject;
       this.#startBytes = bytes;
       this.#startMs = nowMs;
-    } else if (nowMs - this.#shownMs < (this.#options.json ? JSON_INTERVAL_MS : LINE_INTERVAL_MS)) {
-      return false;
     }
+    const quietMs = type === "reading" ? READING_QUIET_MS : 0;
+    const intervalMs = this.#options.json ? JSON_INTERVAL_MS : LINE_INTERVAL_MS;
+    const isOften = nowMs - this.#shownMs < intervalMs && !(isFirst && type === "progress");
+    if (nowMs - this.#startMs < quietMs || isOften) return false;
     this.#shownMs = nowMs;
     return true;
   }
 
-  #draw({ name, bytes, size }: ProgressEvent): void {
+  #draw({ type, name, bytes, size }: ProgressEvent): void {
     if (!this.#isLineShown) return;
     const seconds = (performance.now() - this.#startMs) / 1_000;
     const rate = seconds > 0.5 ? `, ${sizeText(Math.round((bytes - this.#startBytes) / seconds))}/s` : "";
     const share = size > 0 ? Math.floor((bytes / size) * 100) : 100;
-    const figures = `${share} %, ${sizeText(bytes)} of ${sizeText(size)}${rate}`;
+    const doing = type === "reading" ? "reading it for its checksum, " : "";
+    const figures = `${doing}${share} %, ${sizeText(bytes)} of ${sizeText(size)}${rate}`;
     const room = (process.stderr.columns ?? 80) - figures.length - 3;
     process.stderr.write(`\r\x1b[K${fitToWidth(safeText(name), Math.max(room, 1))}: ${figures}`);
   }
+}
+
+function isMoving(event: TransferEvent): event is ProgressEvent {
+  return event.type === "progress" || event.type === "reading";
 }
