@@ -51,6 +51,8 @@ function endsAt(holds: (packet: ServerBytes, wire: Wire) => boolean): Mutation {
 }
 
 const isSignal = ({ head }: ServerBytes) => head.type === "signal";
+const isOfferOfAStranger = ({ head }: ServerBytes) =>
+  head.type === "signal" && head.identity[0] === 0x99 && Buffer.from(head.payload).includes('"offer"');
 const isZeroRequest = ({ head }: ServerBytes) => head.type === "request" && head.method === 0;
 
 /** By what is wrong with it. */
@@ -267,6 +269,10 @@ export const CLIENT_FLAWS: Readonly<Record<string, ClientFlaw>> = {
   "signals though nobody asked": {
     fails: ["signal-unsaid"],
     mutation: speaksAt(isEnd, encodeSignal(SERVER_IDENTITY, Uint8Array.of(1))),
+  },
+  "answers whom it does not know": {
+    fails: ["signal-stranger"],
+    mutation: speaksAt(isOfferOfAStranger, encodeSignal(new Uint8Array(32).fill(0x99), Uint8Array.of(1))),
   },
   "says everything twenty times": {
     fails: ["signal-rate"],

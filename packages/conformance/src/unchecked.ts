@@ -39,7 +39,6 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "9.5.2": BETWEEN_PEERS,
   "9.5.3": BETWEEN_PEERS,
   "9.5.4": BETWEEN_PEERS,
-  "9.5.5": BETWEEN_PEERS,
   "9.5.6": BETWEEN_PEERS,
   "9.6.1": BETWEEN_PEERS,
   "9.6.2": BETWEEN_PEERS,

@@ -149,6 +149,19 @@ export const clientSignalChecks: readonly ClientCheck[] = [
     },
   },
   {
+    id: "signal-stranger",
+    clauses: ["9.5.5"],
+    rule: "An offer of a peer that is not in the roster is not answered.",
+    level: "must",
+    needs,
+    run: async (bench) => {
+      const visit = await bench.settled({}, [PEER_ENTRY]);
+      if (visit.holds) await visit.heartbeat("a Heartbeat as soon as the first reply ended");
+      visit.send(encodeSignal(STRANGER, offer()));
+      await visit.quiet("no Signal: who offers is not in the roster", QUIET_MS);
+    },
+  },
+  {
     id: "signal-rate",
     clauses: ["8.1.5"],
     rule: "However many offers come, the client stays below 50 signals a second and a burst of 200 (by default).",
