@@ -1,102 +1,30 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import {
   decodeUdp,
   type Endpoint,
   MAX_PACKETS_TO_OTHER_ADDRESS,
-  type NetworkFacts,
   type PeerSignal,
-  type PeerTarget,
   type RawPath,
 } from "@lekt/protocol";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MAX_ANSWERS } from "../../src/network/contested-peers.ts";
-import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER, UdpMethod } from "../../src/udp/udp-method.ts";
+import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER } from "../../src/udp/udp-method.ts";
 import { UdpSocket } from "../../src/udp/udp-socket.ts";
-import { FakeAttempt, type FakeHost, IDENTITY_A, IDENTITY_B, started } from "../fake-host.ts";
+import { FakeAttempt, IDENTITY_A, IDENTITY_B } from "../fake-host.ts";
 import { StunResponder } from "./stun-responder.ts";
 
-const closing: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-interface Side {
-  readonly method: UdpMethod;
-  readonly host: FakeHost;
-  readonly target: PeerTarget;
-}
-
-const LOOPBACK: NetworkFacts = {
-  publicAddress: "127.0.0.1",
-  publicPort: 1,
-  localAddress: "::ffff:127.0.0.1",
-  localPort: 1,
-  relay: undefined,
-  stun: [],
-};
-
-async function side(identity: string, facts: Partial<NetworkFacts> = {}): Promise<Side> {
-  const { method, host, payload } = await started(new UdpMethod({ portMapping: false }), identity);
-  closing.push(() => method.close());
-  const known = { ...LOOPBACK, ...facts };
-  method.learned(known);
-  return { method, host, target: { identity, address: known.publicAddress, payload } };
-}
-
-type Change = (message: PeerSignal) => PeerSignal | undefined;
-
-/** Passes signals on as a server does, those of `from` changed. */
-function passOn(from: Side, to: Side, change: Change = (message) => message): void {
-  void (async () => {
-    for (;;) {
-      const { message } = await from.host.signals.next();
-      const changed = change(JSON.parse(JSON.stringify(message)) as PeerSignal);
-      if (changed) to.method.received(from.target, changed);
-    }
-  })();
-}
-
-async function pair(facts: Partial<NetworkFacts> = {}, change?: Change): Promise<[Side, Side]> {
-  const [a, b] = [await side(IDENTITY_A, facts), await side(IDENTITY_B, facts)];
-  passOn(a, b, change);
-  passOn(b, a, change);
-  return [a, b];
-}
-
-function destroyLater(stream: Duplex): void {
-  stream.on("error", () => {});
-  closing.push(() => stream.destroy());
-}
-
-async function connected(a: Side, b: Side, attempt = new FakeAttempt(b.target)) {
-  const [here, { path: there, by }] = await Promise.all([
-    a.method.dial(attempt),
-    b.host.acceptedPaths.next(),
-  ]);
-  for (const { stream } of [here, there]) destroyLater(stream);
-  return { here, there, by };
-}
-
-/** The peers see addresses in the offers and answers of these rounds where nobody is. */
-function misled(rounds: number, deadPort: number): Change {
-  return (message) => {
-    if (typeof message["round"] !== "number" || message["round"] >= rounds) return message;
-    return { ...message, candidates: [{ kind: "host", address: "127.0.0.1", port: deadPort }] };
-  };
-}
-
-/** A UDP socket that nobody answers from. */
-async function deadSocket(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  closing.push(() => socket.close());
-  return socket.address().port;
-}
+import {
+  type Change,
+  connected,
+  deadSocket,
+  destroyLater,
+  misled,
+  pair,
+  passOn,
+  type Side,
+  side,
+} from "./udp-sides.ts";
 
 describe("the method udp", () => {
   it("publishes no port, as streams have to be agreed on first", async () => {
@@ -138,7 +66,7 @@ describe("the method udp", () => {
   it("learns from STUN how it is seen, and names that first", async () => {
     const seen = (from: Endpoint) => ({ address: "203.0.113.5", port: from.port ^ 1 });
     const servers = [await StunResponder.open(seen), await StunResponder.open(seen)];
-    for (const server of servers) closing.push(() => server.close());
+    for (const server of servers) onTestFinished(() => server.close());
     const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun: servers.map(({ text }) => text) });
     const attempt = new FakeAttempt({ ...a.target, identity: IDENTITY_B });
     const dialling = a.method.dial(attempt);
@@ -157,7 +85,7 @@ describe("the method udp", () => {
       asked++;
       return from;
     });
-    closing.push(() => server.close());
+    onTestFinished(() => server.close());
     const stun = [server.text, "169.254.169.254:53", "localhost:9"];
     const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", localAddress: "10.0.0.5", stun });
     const dialling = a.method.dial(new FakeAttempt({ ...a.target, identity: IDENTITY_B }));
@@ -173,7 +101,7 @@ describe("the method udp", () => {
     function seen(): Endpoint {
       return { address: "203.0.113.5", port: port++ };
     }
-    for (const server of servers) closing.push(() => server.close());
+    for (const server of servers) onTestFinished(() => server.close());
     const stun = servers.map(({ text }) => text);
     const a = await side(IDENTITY_A, { publicAddress: "203.0.113.5", stun });
     const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", stun });
@@ -398,7 +326,7 @@ describe("the method udp", () => {
 
   it("sends no more than five packets to a strange address in an attempt, however often it is offered", async () => {
     const sent = vi.spyOn(UdpSocket.prototype, "send").mockImplementation(() => {});
-    closing.push(() => sent.mockRestore());
+    onTestFinished(() => sent.mockRestore());
     const stranger = "203.0.113.66";
     const b = await side(IDENTITY_B, { publicAddress: "203.0.113.6", localAddress: "10.0.0.6" });
     const from = { identity: IDENTITY_A, address: "203.0.113.5", payload: undefined };
@@ -439,68 +367,5 @@ describe("the method udp", () => {
     expect(method.obstacle(target)).toBeUndefined();
     expect(method.obstacle({ ...target, payload: undefined })).toMatch(/does not offer/);
     expect(method.obstacle({ ...target, payload: Uint8Array.of(2, 0, 0) })).toMatch(/malformed/);
-  });
-});
-
-describe("a report", () => {
-  const OFF = { state: "off" };
-  async function responders(
-    number: number,
-    seen?: (from: Endpoint, number: number) => Endpoint,
-  ): Promise<string[]> {
-    const opened = Array.from({ length: number }, (_, i) =>
-      StunResponder.open(seen && ((from) => seen(from, i))),
-    );
-    const open = await Promise.all(opened);
-    for (const responder of open) closing.push(() => responder.close());
-    return open.map(({ text }) => text);
-  }
-  async function report(stun: readonly string[], facts: Partial<NetworkFacts> = {}) {
-    const { method } = await side(IDENTITY_A, { publicAddress: "203.0.113.7", stun, ...facts });
-    return method.report();
-  }
-
-  it("tells of a socket that is seen as it is", async () => {
-    expect(await report(await responders(2), { publicAddress: "127.0.0.1" })).toEqual({
-      method: "udp",
-      reach: "agreed",
-      nat: "none",
-      seenAt: [{ address: "127.0.0.1", port: expect.any(Number) }],
-      portMapping: OFF,
-    });
-  });
-
-  it("tells the kinds of translators", async () => {
-    const address = "203.0.113.7";
-    const same = await report(await responders(2, () => ({ address, port: 5_000 })));
-    expect(same).toMatchObject({ reach: "agreed", nat: "independent", seenAt: [{ address, port: 5_000 }] });
-    const many = await report(await responders(2, (_, number) => ({ address, port: 5_000 + number })));
-    expect(many).toMatchObject({ reach: "agreed", nat: "symmetric" });
-    expect(many.seenAt).toHaveLength(2);
-  });
-
-  it("says what is missing to tell", async () => {
-    expect(await report([])).toMatchObject({
-      reach: "local",
-      nat: "unknown",
-      reason: "the server names no STUN responder",
-    });
-    const one = await responders(1, () => ({ address: "203.0.113.7", port: 5_000 }));
-    expect(await report(one)).toMatchObject({
-      reach: "agreed",
-      nat: "unknown",
-      reason: "too few of the server's STUN responders answer",
-    });
-    expect(await report([`127.0.0.1:${await deadSocket()}`])).toMatchObject({
-      reach: "local",
-      nat: "blocked",
-      reason: "no STUN responder of the server answers",
-    });
-  });
-
-  it("is given where the room is left", async () => {
-    const { method } = await side(IDENTITY_A);
-    await method.close();
-    expect(await method.report()).toMatchObject({ reach: "none" });
   });
 });
