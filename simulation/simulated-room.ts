@@ -149,6 +149,8 @@ export class SimulatedRoom {
   signal(to: Uint8Array, payload: Uint8Array): void {
     if (!this.isAwake || !this.session?.signal(to, payload)) return;
     this.#pump(false);
+    // Its next heartbeat is behind all of them.
+    if (this.#socket && this.#socket.waitingBytes > 0) this.visit?.causes.add("its signals fill its line");
   }
 
   sleep(ms: number): void {
