@@ -52,6 +52,8 @@ const MANY = 32;
 /** What may wait in buffers of streams, TLS and system for a peer that does not read. */
 const MAX_UNREAD_BYTES = 64 * 1_048_576;
 const STALLED_MS = 1_000;
+/** More than an application's buffers take, and less than those of a system. */
+const SLOWLY_READ_BYTES = 3_000_000;
 const KEYS = [1, 2].map((fill) => new Uint8Array(32).fill(fill));
 
 interface Side {
@@ -134,6 +136,26 @@ export function testMethod(suite: MethodSuite): void {
         expect(bytes.subarray(CHUNK_BYTES).toString()).toBe("and more");
         await Promise.all(ends.map((end) => closed(end)));
         for (const end of ends) expect(end.errored).toBe(null);
+      }
+    });
+
+    test("closes when a slow reader has everything, though that one ended first", async () => {
+      const [a, b] = await pair();
+      for (const isTurned of [false, true]) {
+        const both = await streams(a, b);
+        const [writer, reader] = (isTurned ? [...both].reverse() : both) as [SuiteStream, SuiteStream];
+        reader.end();
+        const ended = once(writer, "end");
+        const sent = pipeline(pattern(SLOWLY_READ_BYTES), writer, { end: true });
+        writer.resume();
+        await ended;
+        // What buffers take is with the reader's machine, and not with the reader.
+        await new Promise((resolve) => setTimeout(resolve, STALLED_MS));
+        expect(writer.closed).toBe(false);
+        expect(await countPattern(reader)).toBe(SLOWLY_READ_BYTES);
+        await sent;
+        await Promise.all(both.map(closed));
+        expect(both.map(({ errored }) => errored)).toEqual([null, null]);
       }
     });
 

@@ -27,7 +27,8 @@ export interface PeerStreamFacts {
 
 /**
  * An encrypted stream to a peer that has proven its identity. Each side ends its own direction; a path that
- * dies destroys the stream with `LEKT_PATH`.
+ * dies destroys the stream with `LEKT_PATH`. Its `close` without an error comes when the peer has got everything
+ * (and knows a pulse, spec 9.10); `finish` says only that all was handed over.
  *
  * Event `direct` (stream: PeerStream), on the side that connected, where the path is relayed: a direct path was found.
  * It is a stream of its own, which the peer gets as a new connection with the same label; this one stays as it is.
@@ -78,9 +79,13 @@ export class PeerStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#inner.destroy();
+    const inner = this.#inner;
     this.#goOn(error ?? pathError(new Error("it was closed")));
-    done(error);
+    inner.destroy();
+    const finish = () => done(inner.errored && pathError(inner.errored));
+    if (error) done(error);
+    else if (inner.closed) finish();
+    else inner.once("close", finish);
   }
 
   #goOn(error?: Error): void {

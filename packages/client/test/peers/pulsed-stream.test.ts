@@ -91,6 +91,52 @@ describe("a peer that falls silent", () => {
   });
 });
 
+describe("its close, once both directions have ended", () => {
+  const END = Buffer.from("ffffffff", "hex");
+
+  /** Both have ended, and the peer has not said that it knows. */
+  async function overStream(): Promise<[PulsedStream, Duplex]> {
+    const [stream, peer] = withBarePeer();
+    stream.resume();
+    peer.write(END);
+    stream.end("the last word");
+    await Promise.all([once(stream, "end"), once(stream, "finish")]);
+    return [stream, peer];
+  }
+
+  test("waits for the peer, which has got everything when it ends TLS", async () => {
+    const [stream, peer] = await overStream();
+    for (let i = 0; i < 3 * SILENT_INTERVALS; i++) {
+      peer.write(PULSE_FRAME);
+      await intervals(1);
+    }
+    expect(stream.closed).toBe(false);
+    peer.resume().end();
+    await closeOf(stream);
+    expect(stream.errored).toBe(null);
+  });
+
+  test("is an error where the peer falls silent before", async () => {
+    const [stream] = await overStream();
+    await closeOf(stream);
+    expect(stream.errored).toMatchObject({
+      code: "LEKT_PATH",
+      message: expect.stringContaining("nothing comes"),
+    });
+  });
+
+  test("is an error where the path breaks before", async () => {
+    const [below] = duplexPair();
+    const stream = new PulsedStream(below, 60_000);
+    stream.resume().end();
+    below.push(END);
+    await once(stream, "finish");
+    below.destroy(new Error("the cable is cut"));
+    await closeOf(stream);
+    expect(stream.errored).toMatchObject({ code: "LEKT_PATH", message: expect.stringContaining("cable") });
+  });
+});
+
 test("a write that waits for room is told when there will be none", async () => {
   const [stream] = withBarePeer(60_000);
   const written = new Promise((resolve) => stream.write(Buffer.alloc(1 << 20), resolve));
@@ -163,6 +209,14 @@ describe("is broken", () => {
     await expect(finished(stream)).rejects.toMatchObject({ code: "LEKT_PATH" });
     expect(ended).toEqual([]);
   });
+});
+
+test("keeps many frames that came together as one piece", async () => {
+  const [stream, peer] = withBarePeer();
+  const sent = Buffer.from("a thousand words");
+  const piece = once(stream, "data");
+  peer.write(Buffer.concat(Array.from(sent, (byte) => frame(Uint8Array.of(byte)))));
+  expect(String((await piece)[0])).toBe(String(sent));
 });
 
 test("keeps no more than its buffer of what nobody reads", async () => {
