@@ -314,11 +314,23 @@ describe("lekt pipe", () => {
     const [ada, bob] = [new User(), new User()];
     const bytes = randomBytes(300_000).toString("base64");
     const waiting = ada.run(["pipe", url, "--name", "ada"], "from ada");
-    const sent = await bob.run(["pipe", url, "--to", "ada"], bytes);
+    const file = join(bob.folder, "url.txt");
+    writeFileSync(file, `${url}\n`, { mode: 0o600 });
+    const sent = await bob.run(["pipe", `@${file}`, "--to", "ada"], bytes);
     expect(sent).toMatchObject({ code: 0, stdout: "from ada" });
     const received = await waiting;
     expect(received).toMatchObject({ code: 0, stderr: expect.not.stringContaining("broke") });
     expect(received.stdout === bytes).toBe(true);
+  });
+});
+
+describe("a URL that stands in a file", () => {
+  it("is missed where there is no such file", async () => {
+    const { code, stderr } = await new User().run(["ping", "@no-such-file"]);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "lekt: The file 'no-such-file' of <url>: there is no such file.\n",
+    });
   });
 });
 

@@ -58,4 +58,5 @@ function methodNames(text: string): MethodName[] {
 export const WHO_IS_CONNECTED = `
 Strangers are refused, also where you ask for them by name, as a name is anybody's. Where the URL has a network key (lekt key
 makes it) peers need that key, and to be named where --allow names any; where it has none, only those whom --allow names are
-connected. A peer that you ask for by its identity needs no --allow.`;
+connected. A peer that you ask for by its identity needs no --allow. @FILE in place of the URL: it stands in that file, where ps
+does not show its key.`;

@@ -13,7 +13,7 @@ import {
   type Room,
 } from "@lekt/client";
 import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
-import { clientOptionsOf } from "../client-flags.ts";
+import { clientOptionsOf, urlOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
 import { EXIT } from "../exit-codes.ts";
 import { KnownPeers, networkOf } from "../known-peers.ts";
@@ -75,8 +75,9 @@ export class PeerRoom implements AsyncDisposable {
     this.#forgetSignals = parts.forgetSignals;
   }
 
-  /** @throws LektError, as `join` of the client library does */
-  static async join(url: string, flags: PeerFlags, env: NodeJS.ProcessEnv): Promise<PeerRoom> {
+  /** @param urlOrFile the URL, or `@FILE`. @throws LektError, as `join` of the client library does */
+  static async join(urlOrFile: string, flags: PeerFlags, env: NodeJS.ProcessEnv): Promise<PeerRoom> {
+    const url = urlOf(urlOrFile);
     const { networkKey } = parseLektUrl(url);
     const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
     const folder = configFolder(env);
