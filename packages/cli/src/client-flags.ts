@@ -1,5 +1,6 @@
 import type { JoinOptions } from "@lekt/client";
 import type { Command } from "commander";
+import { fileOfFlag } from "./flag-values.ts";
 import { addTokenFlags, type TokenFlags, tokenOf } from "./token.ts";
 
 /** What every verb that connects to a server takes. */
@@ -25,6 +26,14 @@ export function clientOptionsOf(flags: ClientFlags, env: NodeJS.ProcessEnv): Joi
     allowInsecureToken: flags.allowInsecureToken === true,
     waitForServer: flags.waitForServer === true,
   };
+}
+
+/** The URL, or what is in the file that stands for it: `@FILE`. @throws LektError `LEKT_OPTION` */
+export function urlOf(argument: string): string {
+  if (!argument.startsWith("@")) return argument;
+  return Buffer.from(fileOfFlag("<url>", argument.slice(1)))
+    .toString()
+    .trim();
 }
 
 /** The argument `<url>`. */

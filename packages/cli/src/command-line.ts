@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit-codes.ts";
 import { failureLine, failureOf } from "./failure.ts";
 import { endQuietlyOnBrokenPipe } from "./output.ts";
+import { wasStopped } from "./stop-signals.ts";
 import { addConformance } from "./verbs/conformance.ts";
 import { addDecode } from "./verbs/decode.ts";
 import { addDoctor } from "./verbs/doctor.ts";
@@ -100,8 +101,12 @@ function report(error: unknown, args: readonly string[]): ExitCode {
   return failure.exitCode;
 }
 
+/** How long the end waits for a reader who does not read, once the user wants the end. */
+const LAST_WORDS_MS = 1_000;
+
 /** When all that was written is out: stdout may be a pipe that is read slowly. */
 function exit(code: ExitCode): void {
+  if (wasStopped()) setTimeout(() => process.exit(code), LAST_WORDS_MS);
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
 }
 

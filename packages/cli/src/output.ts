@@ -11,9 +11,12 @@ export function colorsFor(stream: { readonly isTTY?: boolean }, env: NodeJS.Proc
   return createColors(stream.isTTY === true && env["TERM"] !== "dumb");
 }
 
-/** Writes to stdout and waits where the reader is slower: memory stays bounded. */
-export async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+/** Writes to stdout and waits where the reader is slower: memory stays bounded. @param signal ends the waiting */
+export async function write(text: string, signal?: AbortSignal): Promise<void> {
+  if (process.stdout.write(text)) return;
+  await once(process.stdout, "drain", { signal }).catch((error) => {
+    if (!signal?.aborted) throw error;
+  });
 }
 
 const BATCH_CHARACTERS = 16_384;

@@ -1,5 +1,12 @@
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 
+let hasStopSignal = false;
+
+/** Whether a signal has asked for the end. */
+export function wasStopped(): boolean {
+  return hasStopSignal;
+}
+
 /**
  * SIGINT and SIGTERM: the first asks to end in order, the second ends at once.
  * @param hardCode the exit code of the latter
@@ -11,6 +18,7 @@ export function onStopSignal(
 ): () => void {
   let stopping = false;
   const listener = (signal: NodeJS.Signals) => {
+    hasStopSignal = true;
     if (stopping) process.exit(hardCode);
     stopping = true;
     stop(signal);

@@ -11,8 +11,10 @@ function ownFolder(): { env: { XDG_CONFIG_HOME: string } } {
   return { env: { XDG_CONFIG_HOME: folder } };
 }
 
+const ANYONE = ["--allow", "anyone"];
+
 /** A peer that is there, and answers whom it lets in. */
-async function ada(url: string, args: readonly string[] = ["--allow", "anyone"]): Promise<void> {
+async function ada(url: string, args: readonly string[] = ANYONE): Promise<void> {
   const peer = new RunningLekt(["ping", url, "--name", "ada", ...args], ownFolder().env);
   const found = await lekt(["peers", url, "--wait", "1"]);
   expect(found.code, found.stderr).toBe(0);
@@ -60,7 +62,7 @@ describe("lekt doctor", () => {
   it("connects to a peer by each method on its own, and by all together", async () => {
     const { url } = await serve();
     await ada(url);
-    const finished = await lekt(["doctor", url, "ada", "--json"], ownFolder());
+    const finished = await lekt(["doctor", url, "ada", "--json", ...ANYONE], ownFolder());
     expect(finished.code, finished.stderr).toBe(0);
     const trials = events(finished).filter(({ event }) => event === "trial");
     expect(trials.map(({ methods }) => methods)).toEqual([
@@ -81,7 +83,10 @@ describe("lekt doctor", () => {
   it("tells why there is no path: exit code 1", async () => {
     const { url } = await serve(["--no-relay"]);
     await ada(url);
-    const { code, stdout, stderr } = await lekt(["doctor", url, "ada", "--methods", "relay"], ownFolder());
+    const { code, stdout, stderr } = await lekt(
+      ["doctor", url, "ada", "--methods", "relay", ...ANYONE],
+      ownFolder(),
+    );
     expect(stdout).toMatch(/The way to ada\n {2}relay: cannot be tried: the server has no relay\.\n/);
     expect(stdout).toMatch(/Run lekt doctor at ada, too/);
     expect(stderr.split("\n").at(-2)).toBe("lekt: There is no path to ada.");
@@ -91,7 +96,7 @@ describe("lekt doctor", () => {
   it("tells where the peer refuses, and tries nothing more: exit code 5", async () => {
     const { url } = await serve();
     await ada(url, ["--allow", "ab".repeat(32)]);
-    const finished = await lekt(["doctor", url, "ada", "--json"], ownFolder());
+    const finished = await lekt(["doctor", url, "ada", "--json", ...ANYONE], ownFolder());
     const trials = events(finished).filter(({ event }) => event === "trial");
     expect(trials).toHaveLength(1);
     expect(trials[0]).toMatchObject({ methods: ["tcp"], error: { code: "LEKT_PEER_REFUSED" } });

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { errorOf, type Finished, type Json, lekt, RunningLekt, serve } from "./lekt-process.ts";
 
 /** A user of this machine, with a folder for the configuration. */
@@ -29,6 +29,8 @@ class User {
     return JSON.parse((await this.run(["key", "--identity", "--json"])).stdout);
   }
 }
+
+const ANYONE = ["--allow", "anyone"];
 
 async function keyUrl(url: string): Promise<string> {
   return (await lekt(["key", url])).stdout.trim();
@@ -132,11 +134,11 @@ describe("strangers", () => {
     const { short } = await bob.identity();
     const { identity } = await eve.identity();
     const choosy = ada.start(["ping", url, "--name", "ada", "--allow", short]);
-    expect((await bob.run(["ping", url, "ada", "--count", "1"])).code).toBe(0);
-    const refused = await eve.run(["ping", url, "ada", "--count", "1", "--json"]);
+    expect((await bob.run(["ping", url, "ada", "--count", "1", ...ANYONE])).code).toBe(0);
+    const refused = await eve.run(["ping", url, "ada", "--count", "1", "--json", ...ANYONE]);
     expect(refused.code).toBe(5);
     expect(errorOf(refused)).toMatchObject({ code: "LEKT_PEER_REFUSED" });
-    await eve.run(["ping", url, "ada", "--count", "1"]);
+    await eve.run(["ping", url, "ada", "--count", "1", ...ANYONE]);
     ada.start([
       "ping",
       url,
@@ -147,7 +149,7 @@ describe("strangers", () => {
       "--allow",
       identity,
     ]);
-    expect((await eve.run(["ping", url, "ada2", "--count", "1"])).code).toBe(0);
+    expect((await eve.run(["ping", url, "ada2", "--count", "1", ...ANYONE])).code).toBe(0);
     const { stderr } = await choosy.end("SIGTERM");
     const refusals = stderr.match(/^lekt: .* was refused: it is nobody whom --allow names\.$/gm);
     expect(refusals).toEqual([expect.stringContaining((await eve.identity()).short)]);
@@ -158,7 +160,7 @@ describe("strangers", () => {
     const url = await keyUrl(server.url);
     const [ada, eve] = [new User(), new User()];
     const waiting = ada.start(["ping", url, "--name", "ada"]);
-    expect((await eve.run(["ping", server.url, "ada", "--count", "1"])).code).toBe(5);
+    expect((await eve.run(["ping", server.url, "ada", "--count", "1", ...ANYONE])).code).toBe(5);
     expect((await eve.run(["ping", await keyUrl(server.url), "ada", "--count", "1"])).code).toBe(5);
     const { stderr } = await waiting.end("SIGTERM");
     expect(stderr).toMatch(
@@ -178,11 +180,13 @@ describe("strangers", () => {
     const url = `${server.url}/friends`;
     const [ada, bob, eve] = [new User(), new User(), new User()];
     const first = ada.start(["ping", url, "--name", "ada", "--allow", "anyone"]);
-    expect((await bob.run(["ping", url, "ada", "--count", "1"])).stderr).toContain("it is remembered");
+    expect((await bob.run(["ping", url, "ada", "--count", "1", ...ANYONE])).stderr).toContain(
+      "it is remembered",
+    );
     await first.end("SIGTERM");
     eve.start(["ping", url, "--name", "ada", "--allow", "anyone"]);
     const { short } = await eve.identity();
-    const refused = await bob.run(["ping", url, "ada", "--count", "1"]);
+    const refused = await bob.run(["ping", url, "ada", "--count", "1", ...ANYONE]);
     expect(refused.code).toBe(5);
     expect(refused.stderr).toContain("ada is another one than before");
     expect((await bob.run(["ping", url, "ada", "--count", "1", "--allow", short])).code).toBe(0);
@@ -210,6 +214,59 @@ describe("strangers", () => {
     const { code, stderr } = await bob.run(["ping", server.url, "ada"]);
     expect(code).toBe(2);
     for (const user of [ada, eve]) expect(stderr).toContain((await user.identity()).short);
+  });
+});
+
+describe("strangers who are asked for by name", () => {
+  const NOBODY = "0".repeat(64);
+  let url: string;
+  let mallory: { readonly identity: string; readonly short: string };
+  let waiting: RunningLekt;
+
+  beforeEach(async () => {
+    const server = await serve();
+    url = `${server.url}/lan`;
+    const stranger = new User();
+    mallory = await stranger.identity();
+    waiting = stranger.start(["pipe", url, "--name", "ada", ...ANYONE]);
+  });
+
+  it("get nothing, also where their name was met before", async () => {
+    const bob = new User();
+    const met = await bob.run(["ping", url, "ada", "--count", "1", ...ANYONE]);
+    expect(met.stderr).toContain("it is remembered");
+    const runs = [
+      ["pipe", url, "--to", "ada"],
+      ["pipe", url, "--to", "ada", "--allow", NOBODY],
+      ["send", import.meta.filename, url, "--to", "ada"],
+      ["ping", url, "ada"],
+      ["doctor", url, "ada"],
+    ];
+    for (const args of runs) {
+      const { code, stderr } = await bob.run(args, "my secret");
+      expect(stderr).toContain(`Not connected to ada (${mallory.short}), which is a stranger`);
+      expect(code).toBe(5);
+    }
+    expect((await waiting.end("SIGTERM")).stdout).toBe("");
+  });
+
+  it("are no strangers where their identity is said instead", async () => {
+    const bob = new User();
+    expect((await bob.run(["ping", url, mallory.identity, "--count", "1", "--allow", NOBODY])).code).toBe(0);
+    waiting.child.stdin.end();
+    expect((await bob.run(["pipe", url, "--to", mallory.short], "for mallory\n")).code).toBe(0);
+    expect(await waiting.line(() => true)).toBe("for mallory");
+  });
+
+  it("cannot be forwarded from", async () => {
+    const shut = await new User().run(["forward", "0", url, "--from", "ada"]);
+    expect(shut).toMatchObject({ code: 2, stderr: expect.stringContaining("Nobody could connect") });
+    const choosy = new User().start(["forward", "0", url, "--from", "ada", "--allow", NOBODY, "--json"]);
+    const { port } = await choosy.event("forwarding");
+    const socket = connect({ port: port as number, host: "127.0.0.1" });
+    socket.on("error", () => {});
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect((await choosy.end("SIGTERM")).stderr).toContain(`Not connected to ada (${mallory.short})`);
   });
 });
 
@@ -257,11 +314,23 @@ describe("lekt pipe", () => {
     const [ada, bob] = [new User(), new User()];
     const bytes = randomBytes(300_000).toString("base64");
     const waiting = ada.run(["pipe", url, "--name", "ada"], "from ada");
-    const sent = await bob.run(["pipe", url, "--to", "ada"], bytes);
+    const file = join(bob.folder, "url.txt");
+    writeFileSync(file, `${url}\n`, { mode: 0o600 });
+    const sent = await bob.run(["pipe", `@${file}`, "--to", "ada"], bytes);
     expect(sent).toMatchObject({ code: 0, stdout: "from ada" });
     const received = await waiting;
     expect(received).toMatchObject({ code: 0, stderr: expect.not.stringContaining("broke") });
     expect(received.stdout === bytes).toBe(true);
+  });
+});
+
+describe("a URL that stands in a file", () => {
+  it("is missed where there is no such file", async () => {
+    const { code, stderr } = await new User().run(["ping", "@no-such-file"]);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "lekt: The file 'no-such-file' of <url>: there is no such file.\n",
+    });
   });
 });
 
@@ -325,7 +394,7 @@ describe("lekt expose and forward", () => {
       stderr: "lekt: 'localhost' is no HOST:PORT. An example: localhost:8080.\n",
     });
     const taken = (await echoService()).split(":")[1] as string;
-    const forward = await new User().run(["forward", taken, server.url, "--from", "ada"]);
+    const forward = await new User().run(["forward", taken, server.url, "--from", "ada", ...ANYONE]);
     expect(forward.code).toBe(7);
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TransferReport } from "../src/files/transfer-report.ts";
+import { outputLines } from "../src/spare-lines.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["performance"] });
@@ -13,7 +14,13 @@ afterEach(() => {
 async function written(type: "reading" | "progress", stepMs: number): Promise<unknown[]> {
   const lines: string[] = [];
   vi.spyOn(process.stdout, "write").mockImplementation((text) => lines.push(String(text)) > 0);
-  const report = new TransferReport({ json: true, facts: { peer: "ada" }, received: () => "" });
+  const report = new TransferReport({
+    json: true,
+    lines: outputLines(true),
+    note: () => {},
+    facts: { peer: "ada" },
+    received: () => "",
+  });
   for (let bytes = 1; bytes <= 100; bytes++) {
     await report.tell({ type, name: "a", bytes, size: 100 });
     vi.advanceTimersByTime(stepMs);

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { LektError } from "@lekt/protocol";
+import { closeOf } from "../peers/stream-end.ts";
 import { badMessage, type Message, parseMessage } from "./file-messages.ts";
 
 /*
@@ -32,7 +33,8 @@ export class FileChannel {
   constructor(stream: Duplex, idleTimeoutMs?: number) {
     this.#stream = stream;
     this.#idleTimeoutMs = idleTimeoutMs;
-    this.#chunks = stream[Symbol.asyncIterator]();
+    // The end of what comes must not break what is still on its way there.
+    this.#chunks = stream.iterator({ destroyOnReturn: false });
   }
 
   /** Resolves when the stream has taken it. @throws LektError `LEKT_PATH` and others */
@@ -56,12 +58,16 @@ export class FileChannel {
     return kind === KIND.data ? { type: "data", bytes: body } : parseMessage(body);
   }
 
-  /** Ends this direction once everything was said, and waits until the other one ends or breaks. */
+  /**
+   * Ends this direction once everything was said, and waits until both have ended, or broke: what counts was confirmed
+   * by messages before.
+   */
   async end(): Promise<void> {
     this.#stream.end();
     const timer = setTimeout(() => this.#stream.destroy(), END_TIMEOUT_MS);
     try {
       for (let step = await this.#chunks.next(); !step.done; step = await this.#chunks.next());
+      await closeOf(this.#stream);
     } catch {
       // Nothing was to come any more.
     } finally {

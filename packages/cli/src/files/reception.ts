@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { LektError } from "@lekt/protocol";
 import { jsonLine } from "../json-line.ts";
-import { write } from "../output.ts";
+import { outputLines, type SpareLines } from "../spare-lines.ts";
 import { Delivery } from "./delivery.ts";
 import type { DropFolder } from "./drop-folder.ts";
 import { RECEIVE_LIMITS, type ReceiveLimits, receiveFiles } from "./file-receiver.ts";
@@ -38,6 +38,8 @@ export class Reception {
   readonly #once: boolean;
   readonly #note: (text: string) => void;
   readonly #open = new Map<Duplex, Promise<Outcome>>();
+  readonly #ending = new AbortController();
+  readonly #lines: SpareLines;
 
   /** @param note tells people, beside the output. */
   constructor(
@@ -48,6 +50,7 @@ export class Reception {
     this.#folder = folder;
     this.#note = note;
     this.#json = json === true;
+    this.#lines = outputLines(this.#json, this.#ending.signal);
     this.#once = once === true;
     this.#limits = {
       ...RECEIVE_LIMITS,
@@ -78,6 +81,7 @@ export class Reception {
 
   /** Breaks off what is under way: it can be gone on with. */
   async end(): Promise<void> {
+    this.#ending.abort();
     for (const stream of this.#open.keys()) stream.destroy();
     await Promise.all(this.#open.values());
   }
@@ -85,6 +89,8 @@ export class Reception {
   async #receive(stream: Duplex, { identity, text: peer }: Sender, path: string): Promise<Outcome> {
     const report = new TransferReport({
       json: this.#json,
+      lines: this.#lines,
+      note: this.#note,
       facts: { peer },
       received: (event) => receivedText(event, peer),
     });
@@ -108,7 +114,7 @@ export class Reception {
   }
 
   async #event(line: Readonly<Record<string, unknown>>): Promise<void> {
-    if (this.#json) await write(jsonLine(line));
+    if (this.#json) await this.#lines.tellPatiently(jsonLine(line));
   }
 }
 

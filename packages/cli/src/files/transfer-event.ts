@@ -19,7 +19,7 @@ export interface ReceivedEvent {
   readonly already: boolean;
 }
 
-/** The transfer waits for it, so that a reader of the output may be slow. */
+/** The transfer waits for it, so that a reader of the output may be slow: see `SpareLines`. */
 export type Tell = (event: TransferEvent) => Promise<void>;
 
 /** Numbers of files. */

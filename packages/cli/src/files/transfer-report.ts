@@ -1,7 +1,8 @@
 import { safeText } from "@lekt/protocol";
 import { fitToWidth } from "../display-width.ts";
 import { jsonLine } from "../json-line.ts";
-import { write } from "../output.ts";
+import type { Note } from "../peers/notes.ts";
+import type { SpareLines } from "../spare-lines.ts";
 import { sizeText } from "./size-text.ts";
 import type { ReceivedEvent, TransferEvent } from "./transfer-event.ts";
 
@@ -14,6 +15,9 @@ type ProgressEvent = Extract<TransferEvent, { type: "progress" | "reading" }>;
 
 export interface ReportOptions {
   readonly json: boolean;
+  /** Where it is told. */
+  readonly lines: SpareLines;
+  readonly note: Note;
   /** Goes into each JSON line. */
   readonly facts: Readonly<Record<string, unknown>>;
   /** The line for a file that has arrived, for people. */
@@ -38,17 +42,20 @@ export class TransferReport {
   async tell(event: TransferEvent): Promise<void> {
     if (isMoving(event) && !this.#isDue(event)) return;
     const { type, ...rest } = event;
-    if (this.#options.json) await write(jsonLine({ event: type, ...this.#options.facts, ...rest }));
-    else await this.#tellPeople(event);
+    const { json, lines, facts } = this.#options;
+    if (json) {
+      const line = jsonLine({ event: type, ...facts, ...rest });
+      if (isMoving(event)) lines.tell(line);
+      else await lines.tellPatiently(line);
+    } else await this.#tellPeople(event);
   }
 
   async #tellPeople(event: TransferEvent): Promise<void> {
     if (isMoving(event)) this.#draw(event);
     else this.clear();
-    if (event.type === "received") await write(`${safeText(this.#options.received(event))}\n`);
-    if (event.type === "failed") {
-      process.stderr.write(`lekt: ${safeText(`${event.name} did not get over: ${event.reason}`)}.\n`);
-    }
+    const { lines, received, note } = this.#options;
+    if (event.type === "received") await lines.tellPatiently(`${safeText(received(event))}\n`);
+    if (event.type === "failed") note(`${event.name} did not get over: ${event.reason}.`);
   }
 
   /** The moving line is gone: for whatever is written next. */

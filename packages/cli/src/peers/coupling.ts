@@ -1,12 +1,19 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { closeOf } from "./stream-end.ts";
 
-/** Copies both ways until both directions have ended; where one breaks, both are destroyed. */
-export async function couple(one: Duplex, other: Duplex): Promise<void> {
+/**
+ * Copies both ways until both directions have ended, at both. Where one breaks, so does the other: nobody takes half
+ * of something for the whole. @throws what broke
+ */
+export async function couple(socket: Socket, stream: Duplex): Promise<void> {
+  socket.pipe(stream);
+  stream.pipe(socket);
   try {
-    await Promise.all([pipeline(one, other, { end: true }), pipeline(other, one, { end: true })]);
-  } finally {
-    one.destroy();
-    other.destroy();
+    await Promise.all([closeOf(socket), closeOf(stream)]);
+  } catch (error) {
+    stream.destroy();
+    socket.resetAndDestroy();
+    throw error;
   }
 }

@@ -54,6 +54,9 @@ function methodNames(text: string): MethodName[] {
   throw new InvalidArgumentError(`It must be some of ${METHOD_NAMES.join(", ")}, with commas between.`);
 }
 
-/** The sentences on who is let in, for the help of each verb. */
-export const WHO_IS_LET_IN = `
-Only peers with the network key are connected, where the URL has one (lekt key makes it), or those named by --allow.`;
+/** The sentences on who is let in and connected to, for the help of each verb. */
+export const WHO_IS_CONNECTED = `
+Strangers are refused, also where you ask for them by name, as a name is anybody's. Where the URL has a network key (lekt key
+makes it) peers need that key, and to be named where --allow names any; where it has none, only those whom --allow names are
+connected. A peer that you ask for by its identity needs no --allow. @FILE in place of the URL: it stands in that file, where ps
+does not show its key.`;

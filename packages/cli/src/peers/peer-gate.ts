@@ -33,6 +33,22 @@ export class PeerGate {
     return this.#hasKey && this.#allowed.size === 0;
   }
 
+  /** @throws LektError `LEKT_PEER_IDENTITY` for who is not let in: a name alone is anybody's. */
+  throwIfStranger(name: string | undefined, identity: Uint8Array): void {
+    if (this.admits(identity)) return;
+    const text = identityText(identity);
+    const who = name === undefined ? text : `${name} (${text})`;
+    const [why, cure] =
+      this.#allowed.size > 0
+        ? ["--allow names others alone", "Say"]
+        : ["the URL has no network key", "Use a URL with #key= (lekt key makes one), or say"];
+    throw new LektError(
+      "LEKT_PEER_IDENTITY",
+      `Not connected to ${who}, which is a stranger: ${why}. ` +
+        `${cure} --allow ${text}, or this identity in place of the name, where you know it to be right.`,
+    );
+  }
+
   /** @throws LektError `LEKT_OPTION` where nobody gets through: before anybody waits. */
   throwIfShut(): void {
     if (this.admitsSomebody) return;

@@ -13,7 +13,7 @@ import {
   type Room,
 } from "@lekt/client";
 import { equalBytes, identityText, LektError, parseLektUrl } from "@lekt/protocol";
-import { clientOptionsOf } from "../client-flags.ts";
+import { clientOptionsOf, urlOf } from "../client-flags.ts";
 import { configFolder } from "../config-folder.ts";
 import { EXIT } from "../exit-codes.ts";
 import { KnownPeers, networkOf } from "../known-peers.ts";
@@ -22,7 +22,7 @@ import { onStopSignal } from "../stop-signals.ts";
 import { findPeer } from "./find-peer.ts";
 import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
-import { PeerGate } from "./peer-gate.ts";
+import { isIdentity, PeerGate } from "./peer-gate.ts";
 import { PING_LABEL, pingAnswerer } from "./ping-label.ts";
 import { StrangerNotes } from "./stranger-notes.ts";
 
@@ -75,8 +75,9 @@ export class PeerRoom implements AsyncDisposable {
     this.#forgetSignals = parts.forgetSignals;
   }
 
-  /** @throws LektError, as `join` of the client library does */
-  static async join(url: string, flags: PeerFlags, env: NodeJS.ProcessEnv): Promise<PeerRoom> {
+  /** @param urlOrFile the URL, or `@FILE`. @throws LektError, as `join` of the client library does */
+  static async join(urlOrFile: string, flags: PeerFlags, env: NodeJS.ProcessEnv): Promise<PeerRoom> {
+    const url = urlOf(urlOrFile);
     const { networkKey } = parseLektUrl(url);
     const gate = new PeerGate(flags.allow ?? [], networkKey !== undefined);
     const folder = configFolder(env);
@@ -125,10 +126,17 @@ export class PeerRoom implements AsyncDisposable {
     );
   }
 
-  /** Connects to the peer with this name or identity, as soon as it is there. @throws LektError */
+  /**
+   * Connects to the peer with this name or identity, as soon as it is there. Who names an identity allows it.
+   * @throws LektError, `LEKT_PEER_IDENTITY` where the peer is a stranger
+   */
   async connect(wanted: string, options: ConnectOptions = {}): Promise<PeerStream> {
     const peer = await findPeer(this.room, wanted, this.#timeoutMs, this.stopped);
-    this.#throwIfAnother(peer);
+    if (isIdentity(wanted)) this.#noteChange(peer);
+    else {
+      this.#throwIfAnother(peer);
+      this.gate.throwIfStranger(peer.name, peer.identity as Uint8Array);
+    }
     const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
     // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
     this.#orTell(() => this.#remember(peer));

@@ -7,12 +7,13 @@ import { networkFacts } from "../doctor/network-facts.ts";
 import { isAnswer, type Trial, trials } from "../doctor/peer-trials.ts";
 import { trialAdvice } from "../doctor/trial-text.ts";
 import { NoPath } from "../failure.ts";
-import { addPeerFlags, METHOD_NAMES, type PeerFlags } from "../peers/peer-flags.ts";
+import { addPeerFlags, METHOD_NAMES, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
 import { PeerRoom } from "../peers/peer-room.ts";
 import { PING_LABEL } from "../peers/ping-label.ts";
 
 const EXAMPLES = `
 With a PEER, connects to it by each method on its own, and by all together. The peer runs lekt ping, expose, forward, pipe or receive.
+${WHO_IS_CONNECTED}
 
 Examples:
   lekt doctor lekt://example.org/friends                what this machine's network allows

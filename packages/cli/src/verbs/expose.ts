@@ -5,11 +5,11 @@ import { LektError } from "@lekt/protocol";
 import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { jsonLine } from "../json-line.ts";
-import { write } from "../output.ts";
 import { atMost } from "../peers/connection-limit.ts";
 import { couple } from "../peers/coupling.ts";
-import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+import { outputLines } from "../spare-lines.ts";
 
 /** What `lekt forward` speaks: the bytes of one TCP connection. */
 export const FORWARD_LABEL = "lekt/forward";
@@ -18,7 +18,7 @@ export const MAX_FORWARDED = 256;
 
 const EXAMPLES = `
 The peers run lekt forward. The service sees connections that come from this machine.
-${WHO_IS_LET_IN}
+${WHO_IS_CONNECTED}
 
 Examples:
   lekt expose localhost:25565 "$URL" --name games        a game server for friends
@@ -42,16 +42,24 @@ async function expose(service: string, url: string, flags: PeerFlags): Promise<v
   const target = targetOf(service);
   await using joined = await PeerRoom.join(url, flags, process.env);
   joined.gate.throwIfShut();
+  const json = flags.json === true;
+  const lines = outputLines(json);
+  const tell = (who: string, path: string) =>
+    lines.tell(json ? jsonLine({ event: "connection", peer: who, path }) : `${who}: ${path}\n`);
   joined.onConnection(
     FORWARD_LABEL,
     atMost(
       MAX_FORWARDED,
-      (stream, peer) => void serve(joined, stream, target, peerText(stream, peer), flags.json === true),
+      (stream, peer) => {
+        const who = peerText(stream, peer);
+        tell(who, pathText(stream));
+        void serve(joined, stream, target, who);
+      },
       (stream, peer) =>
         joined.note(`${peerText(stream, peer)}: refused, as ${MAX_FORWARDED} connections are open.`),
     ),
   );
-  await write(flags.json ? jsonLine({ event: "exposed", service }) : `${service} is exposed.\n`);
+  lines.tell(json ? jsonLine({ event: "exposed", service }) : `${service} is exposed.\n`);
   if (!joined.stopped.aborted) await once(joined.stopped, "abort");
 }
 
@@ -68,13 +76,7 @@ function targetOf(service: string): Target {
   throw new LektError("LEKT_OPTION", `'${service}' is no HOST:PORT. An example: localhost:8080.`);
 }
 
-async function serve(
-  joined: PeerRoom,
-  stream: PeerStream,
-  target: Target,
-  who: string,
-  json: boolean,
-): Promise<void> {
+async function serve(joined: PeerRoom, stream: PeerStream, target: Target, who: string): Promise<void> {
   const socket = connectTcp({ ...target, allowHalfOpen: true, noDelay: true });
   let isConnected = false;
   socket.once("connect", () => {
@@ -86,10 +88,5 @@ async function serve(
     }
   };
   socket.on("error", fail);
-  await write(
-    json
-      ? jsonLine({ event: "connection", peer: who, path: pathText(stream) })
-      : `${who}: ${pathText(stream)}\n`,
-  );
-  await couple(stream, socket).catch(() => {});
+  await couple(socket, stream).catch(() => {});
 }

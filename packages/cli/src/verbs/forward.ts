@@ -5,16 +5,18 @@ import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
 import { port } from "../flag-values.ts";
 import { jsonLine } from "../json-line.ts";
-import { write } from "../output.ts";
 import { couple } from "../peers/coupling.ts";
-import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
+import { isIdentity } from "../peers/peer-gate.ts";
 import { PeerRoom, pathText } from "../peers/peer-room.ts";
+import { outputLines, type SpareLines } from "../spare-lines.ts";
 import { FORWARD_LABEL, MAX_FORWARDED } from "./expose.ts";
 
 type ForwardFlags = PeerFlags & { readonly from: string };
 
 const EXAMPLES = `
 The peer runs lekt expose. The port is open on this machine's loopback alone (127.0.0.1); 0: any free one.
+${WHO_IS_CONNECTED}
 
 Examples:
   lekt forward 25565 "$URL" --from games          then play at localhost:25565
@@ -37,13 +39,15 @@ export function addForward(program: Command): void {
 
 async function forward(wantedPort: number, url: string, flags: ForwardFlags): Promise<void> {
   await using joined = await PeerRoom.join(url, flags, process.env);
+  if (!isIdentity(flags.from)) joined.gate.throwIfShut();
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   server.maxConnections = MAX_FORWARDED;
-  server.on("connection", (socket) => void lead(socket, joined, flags));
+  const lines = outputLines(flags.json === true);
+  server.on("connection", (socket) => void lead(socket, joined, flags, lines));
   await listen(server, wantedPort);
   try {
     const { port: opened } = server.address() as AddressInfo;
-    await write(
+    lines.tell(
       flags.json
         ? jsonLine({ event: "forwarding", host: "127.0.0.1", port: opened, from: flags.from })
         : `127.0.0.1:${opened} leads to ${safeText(flags.from)}.\n`,
@@ -69,11 +73,16 @@ async function listen(server: Server, wantedPort: number): Promise<void> {
 }
 
 /** One connection; what fails is told, and costs no other one. */
-async function lead(socket: Socket, joined: PeerRoom, { from, json }: ForwardFlags): Promise<void> {
+async function lead(
+  socket: Socket,
+  joined: PeerRoom,
+  { from, json }: ForwardFlags,
+  lines: SpareLines,
+): Promise<void> {
   socket.on("error", () => {});
   try {
     const stream = await joined.connect(from, { label: FORWARD_LABEL });
-    if (json) await write(jsonLine({ event: "connection", path: pathText(stream) }));
+    if (json) lines.tell(jsonLine({ event: "connection", path: pathText(stream) }));
     else joined.note(`Connected to ${from}: ${pathText(stream)}.`);
     await couple(socket, stream);
   } catch (error) {

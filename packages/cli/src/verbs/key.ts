@@ -9,11 +9,14 @@ import { ownIdentity } from "../own-identity.ts";
 
 const EXAMPLES = `
 A network key is a secret of the peers, which the server never sees. Who has the URL has the key: pass it on to those
-who may connect, and to nobody else. With it, a server that lies about who is who is caught.
+who may connect, and to nobody else. With it, a server that lies about who is who is caught. Keep it in a file that only you
+can read (umask 077), and name that file in place of the URL: @FILE. On the command line everybody on this machine can read
+it in ps.
 
 Examples:
-  lekt key lekt://example.org/friends            the URL to pass on
-  lekt receive "$(lekt key lekt://example.org/friends | tee url.txt)"
+  lekt key lekt://example.org/friends                          the URL to pass on
+  (umask 077; lekt key lekt://example.org/friends > url.txt)   … in a file
+  lekt receive @url.txt                                        … which stands for it
   lekt key --identity                            your own identity, for others to compare or to --allow
 
 Exit codes: 0 fine; 2 wrong usage.`;

@@ -7,7 +7,7 @@ import { URL_HELP } from "../client-flags.ts";
 import { wholeNumber } from "../flag-values.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
-import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText } from "../peers/peer-room.ts";
 import { PING_BYTES, PING_LABEL } from "../peers/ping-label.ts";
 import { attemptJson } from "../peers/trace-text.ts";
@@ -16,10 +16,11 @@ type PingFlags = PeerFlags & { readonly count?: number };
 
 const EXAMPLES = `
 The peer answers while it runs any of lekt receive, pipe, expose, forward or ping. Without a PEER, this one just answers.
+${WHO_IS_CONNECTED}
 
 Examples:
-  lekt ping "lekt://example.org/friends#key=…" ada
-  lekt ping lekt://example.org/friends ada --methods relay --count 10
+  lekt ping "$URL" ada                                                  $URL: what lekt key printed
+  lekt ping lekt://example.org/lan 4k7q-0x2m-9h3c-t8vb-e5wz --methods relay --count 10
   lekt ping lekt://example.org/friends --name ada --allow anyone        be there and answer
 
 Exit codes: 0 fine; 1 no path to the peer; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
@@ -62,6 +63,7 @@ async function ping(url: string, wanted: string | undefined, flags: PingFlags): 
           attempts: stream.trace.attempts.map(attemptJson),
         })
       : `${wanted}: ${pathText(stream)}\n`,
+    joined.stopped,
   );
   try {
     const times = await roundTrips(
@@ -71,12 +73,14 @@ async function ping(url: string, wanted: string | undefined, flags: PingFlags): 
         const roundTripMs = Math.round(ms * 100) / 100;
         await write(
           flags.json ? jsonLine({ event: "pong", number, roundTripMs }) : `${number}: ${roundTripMs} ms\n`,
+          joined.stopped,
         );
       },
       joined.stopped,
     );
     const middle = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
-    if (!flags.json) await write(`middle of ${times.length}: ${Math.round(middle * 100) / 100} ms\n`);
+    if (!flags.json)
+      await write(`middle of ${times.length}: ${Math.round(middle * 100) / 100} ms\n`, joined.stopped);
   } finally {
     stream.destroy();
   }

@@ -1,10 +1,10 @@
-import { finished } from "node:stream/promises";
 import type { Peer, PeerStream } from "@lekt/client";
 import { LektError } from "@lekt/protocol";
 import type { Command } from "commander";
 import { URL_HELP } from "../client-flags.ts";
-import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
+import { closeOf } from "../peers/stream-end.ts";
 
 type PipeFlags = PeerFlags & { readonly to?: string };
 
@@ -13,7 +13,7 @@ const LABEL = "lekt/pipe";
 const EXAMPLES = `
 What comes on stdin goes to the peer, what the peer sends goes to stdout; each direction ends by itself. Without --to, the
 first peer that connects is the one.
-${WHO_IS_LET_IN}
+${WHO_IS_CONNECTED}
 
 Examples:
   lekt pipe "$URL" > backup.tar                          wait for a peer, and keep what it sends
@@ -44,9 +44,11 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   process.stdin.pipe(stream);
   stream.pipe(process.stdout);
   // stdout stays open: only the stream's two directions are waited for.
-  await finished(stream).catch((cause) => {
-    if (!joined.stopped.aborted) throw cause;
-    throw new LektError("LEKT_ABORTED", "Stopped before both directions had ended.", { cause });
+  await closeOf(stream).catch((cause) => {
+    if (joined.stopped.aborted)
+      throw new LektError("LEKT_ABORTED", "Stopped before both directions had ended.", { cause });
+    if (cause instanceof LektError) throw cause;
+    throw new LektError("LEKT_PATH", "The connection to the peer broke.", { cause });
   });
 }
 

@@ -8,7 +8,7 @@ import { type Outcome, Reception, type ReceptionOptions } from "../files/recepti
 import { wholeNumber } from "../flag-values.ts";
 import { jsonLine } from "../json-line.ts";
 import { write } from "../output.ts";
-import { addPeerFlags, type PeerFlags, WHO_IS_LET_IN } from "../peers/peer-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText, peerText } from "../peers/peer-room.ts";
 import { throwIfIncomplete } from "./send.ts";
 
@@ -18,7 +18,7 @@ const EXAMPLES = `
 Nothing is overwritten: a second photo.jpg becomes "photo (2).jpg", a second folder photos becomes photos-2, so that nobody
 adds to folders that are there. Nothing is written outside of the folder, nothing is executable, and .bashrc becomes _bashrc.
 A file has its name once its checksum is right; until then, and after a break, it is NAME.….lekt-part.
-${WHO_IS_LET_IN}
+${WHO_IS_CONNECTED}
 
 Examples:
   lekt receive "$URL" --dir inbox                        until Ctrl-C
@@ -67,6 +67,7 @@ async function receive(url: string, flags: ReceiveFlags): Promise<void> {
   });
   await write(
     flags.json ? jsonLine({ event: "ready", dir: folder.path }) : `Files go to ${safeText(folder.path)}.\n`,
+    joined.stopped,
   );
   const outcome = await firstTransfer;
   await reception.end();

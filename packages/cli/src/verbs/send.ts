@@ -7,15 +7,16 @@ import { sizeText } from "../files/size-text.ts";
 import { lackOf, type ReceivedEvent, type TransferResult } from "../files/transfer-event.ts";
 import { TransferReport } from "../files/transfer-report.ts";
 import { jsonLine } from "../json-line.ts";
-import { write } from "../output.ts";
-import { addPeerFlags, type PeerFlags } from "../peers/peer-flags.ts";
+import { addPeerFlags, type PeerFlags, WHO_IS_CONNECTED } from "../peers/peer-flags.ts";
 import { PeerRoom, pathText } from "../peers/peer-room.ts";
+import { outputLines } from "../spare-lines.ts";
 
 type SendFlags = PeerFlags & { readonly to: string };
 
 const EXAMPLES = `
 The peer runs lekt receive. Folders are sent with all that is in them, without symbolic links and empty folders. After a
 break send the same again: it goes on where it stopped, and what is there already is not sent twice.
+${WHO_IS_CONNECTED}
 
 Examples:
   lekt send photo.jpg "$URL" --to ada
@@ -50,9 +51,10 @@ async function send(filesAndUrl: readonly string[], flags: SendFlags): Promise<v
   joined.stopped.addEventListener("abort", () => stream.destroy(), { once: true });
   const json = flags.json === true;
   const path = pathText(stream);
-  if (json) await write(jsonLine({ event: "connected", to: flags.to, path, files: files.length }));
+  const lines = outputLines(json, joined.stopped);
+  if (json) lines.tell(jsonLine({ event: "connected", to: flags.to, path, files: files.length }));
   else joined.note(`Connected to ${flags.to}: ${path}.`);
-  const report = new TransferReport({ json, facts: {}, received: sentText });
+  const report = new TransferReport({ json, lines, note: joined.note, facts: {}, received: sentText });
   let result: TransferResult;
   try {
     result = await sendFiles(stream, files, (event) => report.tell(event));
