@@ -3,6 +3,7 @@ import { createIdentity, type JoinOptions, join, type LektIdentity, type Room } 
 import { relay } from "@lekt/methods/relay";
 import { tcp } from "@lekt/methods/tcp";
 import { udp } from "@lekt/methods/udp";
+import { toHex } from "@lekt/protocol";
 import { createServer, type LektServer } from "@lekt/server";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { MischiefMethod } from "./squatters.ts";
@@ -38,11 +39,17 @@ const SQUATTERS = {
   connects: (way: Way) => WAYS[way](),
   "is silent": (way: Way) => new MischiefMethod(way, "is silent"),
   "talks junk": (way: Way) => new MischiefMethod(way, "talks junk"),
+  "answers many times": (way: Way) => new MischiefMethod(way, "answers many times"),
 } as const;
+
+/** Attempts of one peer, of which a room keeps 64 in mind. */
+const MORE_THAN_ARE_KEPT = 80;
 
 type Kind = keyof typeof SQUATTERS;
 
 const KINDS = Object.keys(SQUATTERS) as Kind[];
+/** With the peer that makes as many entries as are tried. */
+const THREE_KINDS = KINDS.slice(-3);
 
 interface Scene {
   readonly server: LektServer;
@@ -103,11 +110,29 @@ describe.each(Object.keys(WAYS) as Way[])("by %s, the holder of an identity is r
     expect((await connected(way, [], [kind], "dialled")).said).toBe("I am ada");
   });
 
-  test("though squatters of all kinds stand before it", async () => {
-    expect((await connected(way, KINDS, [], "dialled")).said).toBe("I am ada");
+  test("though three squatters stand before it", async () => {
+    expect((await connected(way, THREE_KINDS, [], "dialled")).said).toBe("I am ada");
   });
 
   test("and reaches others, though squatters show its identity", async () => {
-    expect((await connected(way, KINDS, [], "dials")).said).toBe("I am bob");
+    expect((await connected(way, THREE_KINDS, [], "dials")).said).toBe("I am bob");
+  });
+
+  test("and reaches others, though a squatter floods them with offers in its name", async () => {
+    const server = await serve();
+    const identity = await createIdentity();
+    const bob = await enter(server, { name: "bob", methods: [WAYS[way]()] });
+    const squatter = new MischiefMethod(way, "is silent");
+    const stolen = { ...(await createIdentity()), fingerprint: identity.fingerprint };
+    await enter(server, { name: "squatter", identity: stolen, methods: [squatter] });
+    const ada = await enter(server, { name: "ada", identity, methods: [WAYS[way]()] });
+    await hasSeen(bob, ["ada", "squatter"]);
+    await hasSeen(ada, ["bob"]);
+    await squatter.flood(toHex(bob.identity as Uint8Array), MORE_THAN_ARE_KEPT);
+    bob.onConnection("", (stream) => stream.end("I am bob"));
+    const stream = await ada.connect(bob.identity as Uint8Array, { timeoutMs: 15_000 });
+    const [said] = await once(stream, "data");
+    stream.resume().end();
+    expect(String(said)).toBe("I am bob");
   });
 });

@@ -1,6 +1,6 @@
 import { encodeListeningPorts } from "@lekt/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { MAX_ANSWERS } from "../src/network/contested-peers.ts";
+import { MAX_ANSWERS } from "../src/network/answer-tries.ts";
 import { MAX_ANSWERED_ATTEMPTS, MAX_ANSWERED_ATTEMPTS_OF_PEER } from "../src/tcp/simultaneous-open.ts";
 import type { TcpMethod } from "../src/tcp/tcp-method.ts";
 import {
@@ -328,19 +328,33 @@ describe("simultaneous open with a peer whose identity others show", () => {
 
   test.each([
     ["so many answers are followed", 0],
-    ["and no more", 1],
+    ["one more takes another one's place", 1],
   ])("%s", async (_, extra) => {
     const { a, attempt, path } = await dialling();
     const holder = await listener("127.0.0.2");
     const junk = Array.from({ length: MAX_ANSWERS - 1 + extra }, (_, i) => i + 1);
     for (const port of [...junk, holder.port]) a.method.received(peer, signal("answer", { port }));
-    if (extra === 0) {
-      expect((await path).remote).toBe(`127.0.0.2:${holder.port}`);
-      (await path).stream.destroy();
-      return;
-    }
+    expect((await path).remote).toBe(`127.0.0.2:${holder.port}`);
+    (await path).stream.destroy();
+    // Beside those whose place was taken before they were dialled.
     await expect.poll(() => attempt.candidates.length).toBe(2 * MAX_ANSWERS);
-    expect(attempt.candidates.some((text) => text.includes(`:${holder.port},`))).toBe(false);
+  });
+
+  test("who answers again is told again that it begins", async () => {
+    const { a } = await dialling();
+    const types: string[] = [];
+    for (let i = 0; i < 2; i++) a.method.received(peer, signal("answer", { port: 9 }));
+    while (types.length < 2) types.push((await nextSignal(a.host)).type);
+    expect(types).toEqual(["go", "go"]);
+  });
+
+  test("where too many offer in its name, a further offer takes another one's place, and nobody is refused", async () => {
+    const { a } = await contested();
+    for (let i = 0; i < 3 * MAX_ANSWERED_ATTEMPTS_OF_PEER; i++) {
+      const attempt = i.toString(16).padStart(16, "0");
+      a.method.received(peer, { ...signal("offer", { port: 9 }), attempt });
+      expect(await nextSignal(a.host)).toMatchObject({ type: "answer", attempt });
+    }
   });
 
   test("an offer is followed to each address, and nobody ends it in the peer's name", async () => {

@@ -14,15 +14,18 @@ export class AttemptGate {
   readonly #heardMs = new Map<string, number>();
   readonly #ofPeer = new Map<string, number>();
 
-  /** Whether a signal of this attempt is to be passed on. */
-  admits(peer: string, attempt: string, nowMs: number): boolean {
+  /**
+   * Whether a signal of this attempt is to be passed on.
+   * @param isContested others show the peer's identity: whoever signals most must not keep them out (spec 9.11.6)
+   */
+  admits(peer: string, attempt: string, nowMs: number, isContested = false): boolean {
     this.#forgetSilent(nowMs);
     const key = keyOf(peer, attempt);
     const isKnown = this.#heardMs.delete(key);
-    const ofPeer = this.#ofPeer.get(peer) ?? 0;
     if (!isKnown) {
-      if (this.#heardMs.size >= MAX_PEER_ATTEMPTS || ofPeer >= MAX_ATTEMPTS_OF_ONE_PEER) return false;
-      this.#ofPeer.set(peer, ofPeer + 1);
+      if (isContested && !this.#hasRoomFor(peer)) this.#forgetLongestSilentOf(peer);
+      if (!this.#hasRoomFor(peer)) return false;
+      this.#ofPeer.set(peer, (this.#ofPeer.get(peer) ?? 0) + 1);
     }
     this.#heardMs.set(key, nowMs);
     return true;
@@ -31,6 +34,20 @@ export class AttemptGate {
   /** The attempt led to a path: it counts no more. */
   done(peer: string, attempt: string): void {
     if (this.#heardMs.delete(keyOf(peer, attempt))) this.#release(peer);
+  }
+
+  #hasRoomFor(peer: string): boolean {
+    const ofPeer = this.#ofPeer.get(peer) ?? 0;
+    return this.#heardMs.size < MAX_PEER_ATTEMPTS && ofPeer < MAX_ATTEMPTS_OF_ONE_PEER;
+  }
+
+  #forgetLongestSilentOf(peer: string): void {
+    for (const key of this.#heardMs.keys()) {
+      if (!key.startsWith(keyOf(peer, ""))) continue;
+      this.#heardMs.delete(key);
+      this.#release(peer);
+      return;
+    }
   }
 
   #forgetSilent(nowMs: number): void {

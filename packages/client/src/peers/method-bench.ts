@@ -158,7 +158,7 @@ export class MethodBench {
     // Who offers under the number of an own attempt wants a refusal of it, which would reach whom it is for.
     const isLetIn = owner
       ? owner === from && message.type !== "offer"
-      : this.#gate.admits(from, message.attempt, performance.now());
+      : this.#gate.admits(from, message.attempt, performance.now(), this.entries(from).length > 1);
     if (isLetIn) method.received(this.target(from, method), message);
   }
 

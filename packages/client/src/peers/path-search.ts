@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { type ConnectionMethod, LektError, type PeerTarget, type RawPath } from "@lekt/protocol";
 import { DeadlineTimer } from "../deadline-timer.ts";
@@ -32,8 +32,10 @@ export interface PathSearchOptions {
   onAttempt(id: string, isOver: boolean): void;
 }
 
-/** Paths of one attempt that are tried: four entries with open ports, and eight that answer (spec 9.11). */
-export const MAX_PATHS_OF_ATTEMPT = 12;
+/** Paths of one attempt that are there at once: four entries with open ports, and eight that answer (spec 9.11). */
+export const MAX_PATHS_AT_ONCE = 12;
+/** … and all in all: those that proved to be nobody's give their place back. */
+export const MAX_PATHS_OF_ATTEMPT = 512;
 
 /** One method that dials; several paths may come of it. */
 interface Attempt {
@@ -177,9 +179,19 @@ class PathSearch {
     }
     dialling.record ??= this.#record(dialling.attempt);
     this.#awaitNext(dialling.attempt, raw);
+    this.#makeRoom(dialling.attempt);
     if (raw.stream.destroyed) this.#broke(dialling, new Error("The path was closed."));
     else this.#race.arrived(dialling.name, performance.now());
     this.#pump();
+  }
+
+  /** A random one that waits gives its place away, so that who is there first keeps nobody out (spec 9.11.3). */
+  #makeRoom(attempt: Attempt): void {
+    const there = [...this.#dialling.values()].filter((one) => one.attempt === attempt && one.raw);
+    const waiting = there.filter(({ isSecuring }) => !isSecuring);
+    const displaced = there.length > MAX_PATHS_AT_ONCE && waiting[randomInt(waiting.length)];
+    if (displaced)
+      this.#failed(displaced, new LektError("LEKT_PATH", "Too many others answered for the peer."));
   }
 
   /** Others may answer in the peer's name: each path of an attempt is one in the race. */
@@ -298,8 +310,8 @@ class PathSearch {
   }
 
   #failure(timeoutMs?: number): PeerConnectError {
-    const { peerText: peer, trace } = this.#options;
-    return peerConnectError({ peer, trace, errors: this.#errors, timeoutMs });
+    const { peerText: peer, trace, isContested } = this.#options;
+    return peerConnectError({ peer, trace, errors: this.#errors, timeoutMs, isContested });
   }
 
   #aborted(): PeerConnectError {

@@ -25,6 +25,11 @@ const ADVICE: Partial<Readonly<Record<LektErrorCode, string>>> = {
     "Somebody else answered in its place: compare identities with whoever runs it before you try again.",
 };
 
+/** Anybody can show it, and the others may keep the peer from being reached (spec 9.11.6). */
+const CONTESTED_ADVICE =
+  "Several in the roster show this identity, and those who are not the peer may be in the way: " +
+  "let the peer listen at an open TCP port, or try again when the others are gone.";
+
 export interface Failure {
   /** For people: the peer's name or identity. */
   readonly peer: string;
@@ -33,17 +38,20 @@ export interface Failure {
   readonly errors: readonly LektError[];
   /** Set where the time was over. */
   readonly timeoutMs: number | undefined;
+  /** More than one in the roster shows the peer's identity. */
+  readonly isContested: boolean;
 }
 
 /** The one error for a connect that found no path. */
-export function peerConnectError({ peer, trace, errors, timeoutMs }: Failure): PeerConnectError {
+export function peerConnectError({ peer, trace, errors, timeoutMs, isContested }: Failure): PeerConnectError {
   const code = TELLING_CODES.find((telling) => errors.some((error) => error.code === telling));
   const tried = trace.attempts.map(describe).join("; ");
   const cause = errors.length === 1 ? errors[0] : new AggregateError(errors);
   const what = code
     ? `Could not connect to ${peer}: ${errors.find((error) => error.code === code)?.message}`
     : `No path to ${peer}${timeoutMs === undefined ? "" : ` within ${Math.round(timeoutMs / 100) / 10} s`}: ${tried}.`;
-  const advice = (code && ADVICE[code]) ?? pathAdvice(trace);
+  const isInTheWay = isContested && (!code || code === "LEKT_PEER_IDENTITY");
+  const advice = isInTheWay ? CONTESTED_ADVICE : ((code && ADVICE[code]) ?? pathAdvice(trace));
   return new PeerConnectError(code ?? "LEKT_UNREACHABLE", `${what} ${advice}`, trace, { cause });
 }
 

@@ -204,7 +204,7 @@ export class PeerConnections {
     const expected = fromHex(peer) as Uint8Array;
     const found = await findPath({
       methods,
-      peerText: this.#peerText(peer),
+      peerText: this.#peerText(peer, wantedId),
       target: (method) => this.#bench.target(peer, method, wantedId),
       isContested: this.#bench.entries(peer).length > 1,
       secure: (path, cancelled, turn) =>
@@ -269,10 +269,12 @@ export class PeerConnections {
     throw unreachable(trace, `Could not connect to ${this.#peerText(identity)}: ${why}`);
   }
 
-  #peerText(identity: string): string {
+  /** With a name where an entry was asked for, or only one shows the identity. */
+  #peerText(identity: string, wantedId?: string): string {
     const text = identityText(fromHex(identity) as Uint8Array);
-    const name = this.#bench.peer(identity)?.name;
-    return name ? `${name} (${text})` : text;
+    const [first, ...others] = this.#bench.entries(identity, wantedId);
+    const entry = others.length === 0 || first?.id === wantedId ? first : undefined;
+    return entry?.name ? `${entry.name} (${text})` : text;
   }
 
   #throwIfClosed(): void {

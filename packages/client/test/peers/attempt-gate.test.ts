@@ -48,3 +48,20 @@ test("forgotten when nothing was heard of it for a while, counted from the last 
   expect(gate.admits("ada", "one more", ATTEMPT_MEMORY_MS)).toBe(false);
   expect(gate.admits("ada", "one more", ATTEMPT_MEMORY_MS + 1)).toBe(true);
 });
+
+test("where others show the identity, a further one takes the place of the longest silent of its own", () => {
+  const gate = gateWith(MAX_ATTEMPTS_OF_ONE_PEER, () => "ada");
+  expect(gate.admits("bob", "one", 0)).toBe(true);
+  expect(gate.admits("ada", "0", 1, true)).toBe(true);
+  expect(gate.admits("ada", "one more", 1, true)).toBe(true);
+  // "1" is forgotten; whatever of the others is heard of again is known.
+  for (const known of ["0", "2", "one more"]) expect(gate.admits("ada", known, 1)).toBe(true);
+  expect(gate.admits("ada", "1", 1)).toBe(false);
+});
+
+test("in a full table, too, and it takes no other peer's place", () => {
+  const gate = gateWith(MAX_PEER_ATTEMPTS, (i) => `peer ${i}`);
+  expect(gate.admits("ada", "one", 0, true)).toBe(false);
+  expect(gate.admits("peer 7", "one more", 0, true)).toBe(true);
+  expect(gate.admits("peer 7", "7", 0)).toBe(false);
+});

@@ -1,7 +1,12 @@
 import { type Duplex, duplexPair } from "node:stream";
 import { type ConnectionMethod, type DialAttempt, LektError, type RawPath } from "@lekt/protocol";
 import { describe, expect, test } from "vitest";
-import { findPath, MAX_PATHS_OF_ATTEMPT, type PathSearchOptions } from "../../src/peers/path-search.ts";
+import {
+  findPath,
+  MAX_PATHS_AT_ONCE,
+  MAX_PATHS_OF_ATTEMPT,
+  type PathSearchOptions,
+} from "../../src/peers/path-search.ts";
 import { TraceRecorder } from "../../src/peers/path-trace.ts";
 
 const PEER = "ab".repeat(32);
@@ -222,9 +227,26 @@ describe("where several answer for one identity", () => {
       one.arrive(streams[0], nextOf(streams.slice(1)));
       if (extra === 0) expect((await result).raw.stream).toBe(streams.at(-1));
       else await expect(result).rejects.toMatchObject({ code: "LEKT_PEER_IDENTITY" });
-      expect(trace.attempts.length).toBe(MAX_PATHS_OF_ATTEMPT);
+      expect(trace.attempts.length + trace.omitted).toBe(MAX_PATHS_OF_ATTEMPT);
       await expect.poll(() => streams.filter(({ destroyed }) => !destroyed).length).toBe(1 - extra);
     }
+  });
+
+  test("so many are there at once, and a further one takes another's place", async () => {
+    const one = new Puppet("one");
+    const streams = chain(MAX_PATHS_AT_ONCE + 4);
+    const controller = new AbortController();
+    const { result } = search([one], {
+      secure: () => new Promise(() => {}),
+      signals: [controller.signal],
+    });
+    await dialling(one);
+    one.arrive(streams[0], nextOf(streams.slice(1)));
+    await expect.poll(() => streams.filter(({ destroyed }) => destroyed).length).toBe(4);
+    // Who is asked already stays.
+    expect(streams[0]?.destroyed).toBe(false);
+    controller.abort();
+    await expect(result).rejects.toMatchObject({ code: "LEKT_ABORTED" });
   });
 
   test("what comes when it is over is destroyed", async () => {

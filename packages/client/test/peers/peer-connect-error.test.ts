@@ -5,14 +5,14 @@ import { type PeerConnectError, peerConnectError } from "../../src/peers/peer-co
 
 type Attempt = readonly [method: string, outcome: AttemptOutcome, reason: string, code?: LektErrorCode];
 
-function errorOf(attempts: readonly Attempt[], timeoutMs?: number): PeerConnectError {
+function errorOf(attempts: readonly Attempt[], timeoutMs?: number, isContested = false): PeerConnectError {
   const trace = new TraceRecorder("ab", () => 0);
   const errors: LektError[] = [];
   for (const [method, outcome, reason, code] of attempts) {
     trace.begin(method, "").end(outcome, reason);
     if (code) errors.push(new LektError(code, reason));
   }
-  return peerConnectError({ peer: "ada (3f2a)", trace, errors, timeoutMs });
+  return peerConnectError({ peer: "ada (3f2a)", trace, errors, timeoutMs, isContested });
 }
 
 const FAILED: Attempt = ["tcp", "failed", "It timed out.", "LEKT_PATH"];
@@ -70,4 +70,17 @@ test.each<[string, Attempt[], LektErrorCode, string]>([
 
 test("names the time that was given", () => {
   expect(errorOf([FAILED], 1_500).message).toMatch(/^No path to ada \(3f2a\) within 1\.5 s: tcp/);
+});
+
+test.each<[string, Attempt, RegExp]>([
+  ["nobody was reached", FAILED, /Several in the roster show this identity/],
+  [
+    "somebody else was",
+    ["tcp", "failed", "Another key.", "LEKT_PEER_IDENTITY"],
+    /Several in the roster show this/,
+  ],
+  ["the peer itself refused", ["tcp", "failed", "No.", "LEKT_PEER_REFUSED"], /Ask whoever runs it to accept/],
+])("where several show the identity, it says what to do when %s", (_, attempt, advice) => {
+  expect(errorOf([attempt], undefined, true).message).toMatch(advice);
+  expect(errorOf([attempt]).message).not.toMatch(/Several in the roster/);
 });

@@ -2,11 +2,12 @@ import { once, setMaxListeners } from "node:events";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
-import { type ConnectionMethod, LektError, toHex } from "@lekt/protocol";
+import { type ConnectionMethod, identityText, LektError, toHex } from "@lekt/protocol";
 import { LoopbackMethod, overheard } from "@lekt/testkit";
 import { describe, expect, test } from "vitest";
+import type { Peer } from "../../src/peer.ts";
 import { PeerConnectError } from "../../src/peers/peer-connect-error.ts";
-import { MAX_CONNECTS, MAX_GRACE_MS } from "../../src/peers/peer-connections.ts";
+import { MAX_CONNECTS, MAX_GRACE_MS, type PeerReference } from "../../src/peers/peer-connections.ts";
 import type { PeerStream } from "../../src/peers/peer-stream.ts";
 import { MAX_SECURING_OF_ONE_ADDRESS } from "../../src/peers/securing-limit.ts";
 import { type HubPeer, PeerHub } from "./peer-hub.ts";
@@ -388,6 +389,23 @@ describe("errors", () => {
       code: "LEKT_OPTION",
       message: expect.stringMatching(/same identity as this client: let one of the two use another/),
     });
+  });
+
+  test("of an identity that several show: no other entry's name, and what to do", async () => {
+    const [a, b] = await new PeerHub().pair();
+    const entries = ["squatter", "ada"].map((name) => ({ ...b.asPeer, id: name, name }));
+    a.connections.attach({ peersWith: () => entries, signal: () => true, publish: () => {} });
+    const messageOf = (peer: PeerReference) =>
+      a.connections.connect(peer, { methods: [] }).then(
+        () => "",
+        ({ message }: Error) => message,
+      );
+    const text = identityText(b.identity);
+    expect(await messageOf(b.identity)).toMatch(new RegExp(`^No path to ${text}: .* Several in the roster`));
+    expect(await messageOf(entries[1] as Peer)).toContain(`No path to ada (${text})`);
+    entries.pop();
+    expect(await messageOf(b.identity)).toContain(`No path to squatter (${text})`);
+    expect(await messageOf(b.identity)).not.toContain("Several");
   });
 
   test("two handlers for one label", async () => {

@@ -1,7 +1,5 @@
+import { randomInt } from "node:crypto";
 import type { PeerTarget } from "@lekt/protocol";
-
-/** Distinct answers to one attempt that are followed: with one identity several may answer (spec 9.11.3). */
-export const MAX_ANSWERS = 8;
 
 /** Whether others show the peer's identity: nobody ends or answers an attempt for all of them then. */
 export function isContested({ others = [] }: PeerTarget): boolean {
@@ -12,4 +10,9 @@ export function isContested({ others = [] }: PeerTarget): boolean {
 export function addressesOf({ address, others = [] }: PeerTarget): string[] {
   const all = [address, ...others.map((other) => other.address)];
   return [...new Set(all.filter((one) => one !== undefined))];
+}
+
+/** Who has to make room for whoever else shows the identity: which of them is the peer is not known. */
+export function oneAtRandom<Item>(items: readonly Item[]): Item | undefined {
+  return items.length > 0 ? items[randomInt(items.length)] : undefined;
 }

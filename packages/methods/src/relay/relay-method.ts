@@ -7,6 +7,7 @@ import {
   type Circuit,
   type ConnectionMethod,
   type DialAttempt,
+  equalBytes,
   fromHex,
   LektError,
   METHOD,
@@ -20,8 +21,10 @@ import {
   serviceObstacle,
   toHex,
 } from "@lekt/protocol";
-import { isContested, MAX_ANSWERS } from "../network/contested-peers.ts";
+import { AnswerTries } from "../network/answer-tries.ts";
+import { isContested, oneAtRandom } from "../network/contested-peers.ts";
 import { allTried, FoundPaths, oneAtLeast } from "../network/found-paths.ts";
+import { RandomTurns } from "../network/random-turns.ts";
 import { connectCircuit } from "./circuit-connection.ts";
 import { circuitRoundTripMs } from "./circuit-round-trip.ts";
 import { formatRelayAddress, parseRelayAddress, type RelayAddress } from "./relay-address.ts";
@@ -59,6 +62,9 @@ const OFFER_REPEATS = 10;
 /** What is asked for a report. */
 const REPORT_TIMEOUT_MS = 10_000;
 
+/** Between connections for an identity that several show: a relay takes 32 a second of one address (spec/limits.md). */
+const CONTESTED_INTERVAL_MS = 40;
+
 const GIVEN_UP = "Connecting by the relay was given up.";
 
 /** Peers meet at a relay: it works wherever both reach the server, and everything passes the relay, encrypted. */
@@ -76,6 +82,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   /** What is under way, by peer and attempt; to abort one ends it. */
   readonly #dials = new Map<string, UnderWay>();
   readonly #offers = new Map<string, UnderWay>();
+  readonly #turns = new RandomTurns(CONTESTED_INTERVAL_MS);
   readonly #closing = new AbortController();
 
   constructor(options: RelayMethodOptions) {
@@ -126,13 +133,17 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     const { id } = attempt;
     const { identity } = attempt.peer;
     const wantsAnswer = underWay.isContested;
-    const meetings = new Map<string, Promise<void>>();
-    const meet = (address: RelayAddress, token: Uint8Array, namedBy: "server" | "peer") => {
+    const answered = new AnswerTries();
+    const meet = async (address: RelayAddress, circuit: MetCircuit, cancellation: AbortSignal) => {
       attempt.candidate(`relay ${formatRelayAddress(address)}`);
-      const connected = underWay.unlessEnded(this.#connect(address, token, underWay.cancellation, namedBy));
-      const meeting = connected.then((socket) => paths.push(pathOf(socket)));
-      meeting.catch((error: Error) => wantsAnswer && attempt.note(error.message));
-      meetings.set(toHex(token), meeting);
+      try {
+        const { token, namedBy } = circuit;
+        const connected = this.#connect(address, token, cancellation, namedBy);
+        paths.push(pathOf(await underWay.unlessEnded(connected)));
+      } catch (error) {
+        if (wantsAnswer) attempt.note((error as Error).message);
+        throw error;
+      }
     };
     let offers = 0;
     let repeating: NodeJS.Timeout | undefined;
@@ -145,17 +156,24 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       };
       repeating = setInterval(offer, OFFER_INTERVAL_MS);
       offer();
-      meet(address, fromHex(circuit.token) as Uint8Array, "server");
+      const token = fromHex(circuit.token) as Uint8Array;
+      const meeting = meet(address, { token, namedBy: "server" }, underWay.cancellation);
+      meeting.catch(() => {});
       if (wantsAnswer) {
         underWay.onRefusal = (reason) => attempt.note(reason);
         underWay.onAnswer = (answer) => {
           const relay = this.#relayFor(answer);
-          if (!relay || meetings.has(toHex(answer.token)) || meetings.size > MAX_ANSWERS) return;
-          meet(relay, answer.token, this.#namedBy);
+          if (!relay || equalBytes(answer.token, token)) return;
+          const named = { token: answer.token, namedBy: this.#namedBy };
+          answered.follow(toHex(answer.token), async (displaced) => {
+            const cancellation = AbortSignal.any([underWay.cancellation, displaced]);
+            await this.#turns.take(cancellation);
+            await meet(relay, named, cancellation);
+          });
         };
         await underWay.unlessEnded(sleep(ANSWERS_MS, undefined, { signal: underWay.cancellation }));
       }
-      await allTried(() => [...meetings.values()]);
+      await allTried(() => [meeting, ...answered.all]);
     } catch (error) {
       const told = underWay.error ?? (error as LektError);
       // The other side would wait at the relay.
@@ -220,17 +238,22 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   #offered(from: PeerTarget, message: PeerSignal, key: string): void {
     const host = this.#started();
     const offer = readOffer(message);
-    // Who is not in the roster is not answered (spec 9.5.5); an offer that comes twice is followed once.
-    if (!offer || from.payload === undefined || this.#offers.has(key)) return;
-    const refuse = (reason: string) => host.signal(from.identity, failSignal(message.attempt, reason));
-    const ofPeer = [...this.#offers.values()].filter(({ identity }) => identity === from.identity).length;
-    if (this.#offers.size >= this.#options.maxOffers || ofPeer >= this.#options.maxOffersPerPeer) {
-      refuse("too many connections by the relay are under way");
+    // Who is not in the roster is not answered (spec 9.5.5).
+    if (!offer || from.payload === undefined) return;
+    const known = this.#offers.get(key);
+    if (known) {
+      // It is followed once; the answer may have been lost, or lost its place among others.
+      if (known.circuit) host.signal(from.identity, answerSignal(message.attempt, known.circuit));
       return;
     }
+    const refuse = (reason: string) => host.signal(from.identity, failSignal(message.attempt, reason));
     const address = this.#relayFor(offer);
     if (!address) {
       refuse("this peer knows no relay of its server");
+      return;
+    }
+    if (!this.#hasRoomFor(from)) {
+      refuse("too many connections by the relay are under way");
       return;
     }
     const underWay = new UnderWay(from);
@@ -239,27 +262,49 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       () => underWay.end("LEKT_TIMEOUT", "The relay did not answer."),
       FOLLOW_TIMEOUT_MS,
     );
-    const ways = [this.#connect(address, offer.token, underWay.cancellation, this.#namedBy)];
+    const ways = [this.#follow(address, offer.token, underWay)];
     if (offer.wantsAnswer) ways.push(this.#answer(from, message.attempt, underWay));
     const by = { identity: from.identity, attempt: message.attempt };
     oneAtLeast(
       ways.map((way) => underWay.unlessEnded(way).then((socket) => host.accepted(pathOf(socket), by))),
     )
       .catch((error: Error) => {
-        if (!underWay.isPeerGone) refuse(error.message);
+        // Where others show the peer's identity, another one's failure is not the peer's: it offers again.
+        if (!underWay.isPeerGone && !underWay.isContested) refuse(error.message);
       })
       .finally(() => {
         clearTimeout(timer);
-        this.#offers.delete(key);
+        if (this.#offers.get(key) === underWay) this.#offers.delete(key);
       });
   }
 
+  /** Where others show the peer's identity, there is: whoever offers most keeps nobody out (spec 9.11.6). */
+  #hasRoomFor(from: PeerTarget): boolean {
+    const { maxOffers, maxOffersPerPeer } = this.#options;
+    const ofPeer = [...this.#offers].filter(([, { identity }]) => identity === from.identity);
+    if (this.#offers.size < maxOffers && ofPeer.length < maxOffersPerPeer) return true;
+    const displaced = isContested(from) ? oneAtRandom(ofPeer) : undefined;
+    if (!displaced) return false;
+    const [key, underWay] = displaced;
+    this.#offers.delete(key);
+    underWay.displaced();
+    return true;
+  }
+
+  async #follow(address: RelayAddress, token: Uint8Array, underWay: UnderWay): Promise<Socket> {
+    if (underWay.isContested) await this.#turns.take(underWay.cancellation);
+    return this.#connect(address, token, underWay.cancellation, this.#namedBy);
+  }
+
   /** Waits at a circuit of its own, which only who dials is told of. */
-  async #answer(from: PeerTarget, attempt: string, { cancellation }: UnderWay): Promise<Socket> {
+  async #answer(from: PeerTarget, attempt: string, underWay: UnderWay): Promise<Socket> {
     const host = this.#started();
+    const { cancellation } = underWay;
+    if (underWay.isContested) await this.#turns.take(cancellation);
     const circuit = await host.circuit();
     const address = addressIn(circuit);
     if (cancellation.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
+    underWay.circuit = circuit;
     host.signal(from.identity, answerSignal(attempt, circuit));
     return this.#connect(address, fromHex(circuit.token) as Uint8Array, cancellation, "server");
   }
@@ -291,6 +336,12 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   }
 }
 
+/** Where a peer is met. */
+interface MetCircuit {
+  readonly token: Uint8Array;
+  readonly namedBy: "server" | "peer";
+}
+
 /** An attempt that can be ended from outside, once. */
 class UnderWay {
   readonly identity: string;
@@ -300,8 +351,10 @@ class UnderWay {
   onRefusal: ((reason: string) => void) | undefined;
   /** Why it was ended. */
   error: LektError | undefined;
-  /** The other side gave up, so it need not be told. */
+  /** The other side gave up, or may go on: it is told nothing. */
   isPeerGone = false;
+  /** Where this side waits for who offered. */
+  circuit: Circuit | undefined;
   readonly #controller = new AbortController();
   readonly #ended: Promise<never>;
   #reject: (error: LektError) => void = () => {};
@@ -336,6 +389,12 @@ class UnderWay {
     }
     this.isPeerGone = true;
     this.end("LEKT_CONNECT", message);
+  }
+
+  /** Another one takes its place; an offer that is repeated may get one again. */
+  displaced(): void {
+    this.isPeerGone = true;
+    this.end("LEKT_ABORTED", GIVEN_UP);
   }
 
   /** What `work` gives, unless this is ended before. `work` ends by itself then, or is of no consequence. */

@@ -13,8 +13,9 @@ import {
   type RawPath,
   safeText,
 } from "@lekt/protocol";
+import { AnswerTries } from "../network/answer-tries.ts";
 import { aborted } from "../network/cancellation.ts";
-import { addressesOf, isContested, MAX_ANSWERS } from "../network/contested-peers.ts";
+import { addressesOf, isContested, oneAtRandom } from "../network/contested-peers.ts";
 import { endpointText } from "../network/endpoint-text.ts";
 import { allTried } from "../network/found-paths.ts";
 import { LeasedDials } from "./leased-dials.ts";
@@ -164,21 +165,27 @@ export class SimultaneousOpen {
       this.#signal(peer.identity, id, "offer", { port: lease.publicPort });
     };
     const repeating = setInterval(offer, OFFER_AGAIN_MS);
-    /** By the port in the answer. */
-    const meetings = new Map<number, Promise<void>>();
+    const meetings = new AnswerTries();
     const onAnswer = (port: number) => {
-      if (meetings.has(port) || meetings.size >= MAX_ANSWERS) return;
       if (!contested) clearInterval(repeating);
-      const meeting = this.#meet(attempt, port, sentAtMs, signal, dials);
-      meeting.catch((error: Error) => contested && attempt.note(error.message));
-      meetings.set(port, meeting);
+      const answer = `${port}`;
+      // Who answers again has not heard that it begins.
+      if (meetings.isUnderWay(answer)) this.#signal(peer.identity, id, "go");
+      meetings.follow(answer, async (displaced) => {
+        try {
+          await this.#meet(attempt, port, sentAtMs, AbortSignal.any([signal, displaced]), dials);
+        } catch (error) {
+          if (contested) attempt.note((error as Error).message);
+          throw error;
+        }
+      });
     };
     try {
       const answered = this.#answersTo(attempt, signal, onAnswer);
       offer();
       await answered;
       clearInterval(repeating);
-      await allTried(() => [...meetings.values()]);
+      await allTried(() => meetings.all);
     } finally {
       clearInterval(repeating);
       this.#offers.delete(id);
@@ -249,8 +256,7 @@ export class SimultaneousOpen {
         this.#signal(from.identity, message.attempt, "answer", { port: known.lease.publicPort });
       return;
     }
-    const ofPeer = [...this.#answers.values()].filter(({ peer }) => peer === from.identity).length;
-    if (this.#answers.size >= MAX_ANSWERED_ATTEMPTS || ofPeer >= MAX_ANSWERED_ATTEMPTS_OF_PEER) {
+    if (!this.#hasRoomFor(from)) {
       this.#signal(from.identity, message.attempt, "fail", { reason: "too many attempts at once" });
       return;
     }
@@ -261,7 +267,22 @@ export class SimultaneousOpen {
       onGo: () => {},
     };
     this.#answers.set(key, answer);
-    void this.#answer(from, message, answer).finally(() => this.#answers.delete(key));
+    void this.#answer(from, message, answer).finally(() => {
+      if (this.#answers.get(key) === answer) this.#answers.delete(key);
+    });
+  }
+
+  /** Where others show the peer's identity, there is: whoever offers most keeps nobody out (spec 9.11.6). */
+  #hasRoomFor(from: PeerTarget): boolean {
+    const ofPeer = [...this.#answers].filter(([, { peer }]) => peer === from.identity);
+    if (this.#answers.size < MAX_ANSWERED_ATTEMPTS && ofPeer.length < MAX_ANSWERED_ATTEMPTS_OF_PEER)
+      return true;
+    const displaced = isContested(from) ? oneAtRandom(ofPeer) : undefined;
+    if (!displaced) return false;
+    const [key, { abort }] = displaced;
+    this.#answers.delete(key);
+    abort.abort();
+    return true;
   }
 
   async #answer(from: PeerTarget, message: PeerSignal, answer: Answer): Promise<void> {

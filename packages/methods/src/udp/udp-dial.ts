@@ -2,8 +2,9 @@ import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DialAttempt, LektError, type MethodHost, type PeerSignal, type RawPath } from "@lekt/protocol";
+import { AnswerTries } from "../network/answer-tries.ts";
 import { aborted, abortSignal } from "../network/cancellation.ts";
-import { isContested, MAX_ANSWERS } from "../network/contested-peers.ts";
+import { isContested } from "../network/contested-peers.ts";
 import { endpointText } from "../network/endpoint-text.ts";
 import { allTried } from "../network/found-paths.ts";
 import { PunchRun } from "./punch-run.ts";
@@ -118,20 +119,21 @@ export class UdpDial {
 
   async #tryFrom(socket: UdpSocket, opened: (path: RawPath<Duplex>) => void): Promise<boolean> {
     const own = await this.#unlessEnded(this.#network.describe(socket, this.#round));
-    /** By the secret in the answer. */
-    const punches = new Map<string, Promise<void>>();
+    const punches = new AnswerTries();
     let hasHeard = false;
     const onAnswer = (theirs: UdpDescription) => {
-      if (punches.has(theirs.secret) || punches.size >= MAX_ANSWERS) return;
-      const punch = this.#punch(socket, own, theirs, opened).then((isHeard) => {
-        hasHeard ||= isHeard;
+      punches.follow(theirs.secret, async (displaced) => {
+        try {
+          if (await this.#punch(socket, { own, theirs }, displaced, opened)) hasHeard = true;
+        } catch (error) {
+          if (this.#isContested) this.#attempt.note((error as Error).message);
+          throw error;
+        }
       });
-      punch.catch((error: Error) => this.#isContested && this.#attempt.note(error.message));
-      punches.set(theirs.secret, punch);
     };
     try {
       await this.#offer(own, onAnswer);
-      await this.#unlessEnded(allTried(() => [...punches.values()]));
+      await this.#unlessEnded(allTried(() => punches.all));
       return hasHeard;
     } finally {
       this.#answered = undefined;
@@ -141,8 +143,8 @@ export class UdpDial {
   /** @returns whether a packet of the peer came. */
   async #punch(
     socket: UdpSocket,
-    own: UdpDescription,
-    theirs: UdpDescription,
+    { own, theirs }: { readonly own: UdpDescription; readonly theirs: UdpDescription },
+    displaced: AbortSignal,
     opened: (path: RawPath<Duplex>) => void,
   ): Promise<boolean> {
     const { id, peer } = this.#attempt;
@@ -162,6 +164,7 @@ export class UdpDial {
     const search = this.#network.searches.begin(options);
     if (!search) throw noPath("too many searches for a port at once");
     const run = new PunchRun(this.#network.udx, socket, search.options);
+    displaced.addEventListener("abort", () => run.stop(), { once: true });
     try {
       // Packets leave at the end of the turn, and the word must not be there before them.
       setImmediate(() => this.#host.signal(peer.identity, goSignal(id, own.round)));

@@ -14,7 +14,7 @@ import {
   type RawPath,
 } from "@lekt/protocol";
 import { aborted } from "../network/cancellation.ts";
-import { addressesOf, isContested } from "../network/contested-peers.ts";
+import { addressesOf, isContested, oneAtRandom } from "../network/contested-peers.ts";
 import { FoundPaths } from "../network/found-paths.ts";
 import { UdpAcceptance } from "./udp-acceptance.ts";
 import { UdpDial } from "./udp-dial.ts";
@@ -125,9 +125,7 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     // A later round takes the place of the one before.
     before?.stop();
     this.#acceptances.delete(key);
-    const others = [...this.#acceptances.values()].filter(({ isOpen }) => !isOpen);
-    const ofPeer = others.filter(({ identity }) => identity === from.identity);
-    if (others.length >= MAX_ACCEPTING || ofPeer.length >= MAX_ACCEPTING_OF_A_PEER) {
+    if (!this.#hasRoomFor(from)) {
       host.signal(from.identity, failSignal(attempt, "too many attempts at once"));
       return;
     }
@@ -136,6 +134,19 @@ export class UdpMethod implements ConnectionMethod<Duplex> {
     void acceptance.run().finally(() => {
       if (this.#acceptances.get(key) === acceptance) this.#acceptances.delete(key);
     });
+  }
+
+  /** Where others show the peer's identity, there is: whoever offers most keeps nobody out (spec 9.11.6). */
+  #hasRoomFor(from: PeerTarget): boolean {
+    const others = [...this.#acceptances].filter(([, { isOpen }]) => !isOpen);
+    const ofPeer = others.filter(([, { identity }]) => identity === from.identity);
+    if (others.length < MAX_ACCEPTING && ofPeer.length < MAX_ACCEPTING_OF_A_PEER) return true;
+    const displaced = isContested(from) ? oneAtRandom(ofPeer) : undefined;
+    if (!displaced) return false;
+    const [key, acceptance] = displaced;
+    this.#acceptances.delete(key);
+    acceptance.stop();
+    return true;
   }
 }
 

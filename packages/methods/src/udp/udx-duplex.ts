@@ -19,6 +19,9 @@ const REPORT_EVERY_BYTES = WINDOW_BYTES / 8;
 const REPORT_INTERVAL_MS = 2_000;
 export const SILENT_REPORTS = 4;
 const LINGER_MS = 5_000;
+/** A piece below that is copied to its neighbours: as an object of its own it would take many times its bytes. */
+const SMALL_BYTES = 1_024;
+const BLOCK_BYTES = 16_384;
 
 interface PendingWrite {
   rest: Uint8Array;
@@ -34,6 +37,8 @@ export class UdxDuplex extends Duplex {
   readonly #stream: UdxStream;
   readonly #timer: NodeJS.Timeout;
   readonly #received: Buffer[] = [];
+  /** For small pieces; what is left of it. */
+  #block = Buffer.alloc(0);
   #receivedBytes = 0;
   #wantsMore = false;
   #isDeliveryDue = false;
@@ -74,6 +79,11 @@ export class UdxDuplex extends Duplex {
   /** Bytes that came and were not read yet. */
   get waitingBytes(): number {
     return this.#receivedBytes - this.#takenBytes;
+  }
+
+  /** Objects that hold them: bounded by the bytes, however small the peer makes its datagrams. */
+  get waitingPieces(): number {
+    return this.#received.length;
   }
 
   override _read(): void {
@@ -145,11 +155,27 @@ export class UdxDuplex extends Duplex {
       this.destroy(pathError(`the peer sent more than the ${WINDOW_BYTES} bytes it may send ahead`));
       return;
     }
-    const last = this.#received.at(-1);
-    const joined = last && joinNeighbours(last, chunk);
-    if (joined) this.#received[this.#received.length - 1] = joined;
-    else this.#received.push(chunk);
+    if (!this.#join(chunk)) {
+      const piece = chunk.length < SMALL_BYTES ? this.#copied(chunk) : chunk;
+      if (piece === chunk || !this.#join(piece)) this.#received.push(piece);
+    }
     if (this.#wantsMore) this.#deliverSoon();
+  }
+
+  /** @returns whether it is the continuation of the last piece in memory, and now part of it. */
+  #join(piece: Buffer): boolean {
+    const last = this.#received.at(-1);
+    const joined = last && joinNeighbours(last, piece);
+    if (joined) this.#received[this.#received.length - 1] = joined;
+    return joined !== undefined;
+  }
+
+  #copied(piece: Buffer): Buffer {
+    if (this.#block.length < piece.length) this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    const copy = this.#block.subarray(0, piece.length);
+    copy.set(piece);
+    this.#block = this.#block.subarray(piece.length);
+    return copy;
   }
 
   /** udx gives out each datagram by itself; those that came together are handed on as one. */

@@ -8,7 +8,7 @@ import {
   type RawPath,
 } from "@lekt/protocol";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { MAX_ANSWERS } from "../../src/network/contested-peers.ts";
+import { MAX_ANSWERS } from "../../src/network/answer-tries.ts";
 import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER } from "../../src/udp/udp-method.ts";
 import { UdpSocket } from "../../src/udp/udp-socket.ts";
 import { FakeAttempt, IDENTITY_A, IDENTITY_B } from "../fake-host.ts";
@@ -218,7 +218,7 @@ describe("the method udp", () => {
 
   it.each([
     ["follows so many answers", 0],
-    ["and no more", 1],
+    ["and one more in the place of another one", 1],
   ])("%s for an identity that several show", async (_, extra) => {
     const dead = await deadSocket();
     const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
@@ -232,13 +232,10 @@ describe("the method udp", () => {
       a.method.received(b.target, misled(1, dead)(junk) as PeerSignal);
     }
     a.method.received(b.target, answer);
-    if (extra === 0) {
-      const { path: there } = await b.host.acceptedPaths.next();
-      for (const { stream } of [there, await path]) destroyLater(stream);
-    }
+    const { path: there } = await b.host.acceptedPaths.next();
+    for (const { stream } of [there, await path]) destroyLater(stream);
     const followed = attempt.notes.filter((note) => note.startsWith("address translation"));
-    expect(followed.length).toBe(MAX_ANSWERS);
-    expect(attempt.candidates.filter((text) => !text.includes(`:${dead},`)).length > 0).toBe(extra === 0);
+    expect(followed.length).toBe(MAX_ANSWERS + extra);
     attempt.abort.abort();
   });
 
@@ -256,6 +253,45 @@ describe("the method udp", () => {
       return message;
     });
     await connected(a, b);
+  });
+
+  it("goes on with what it answered though somebody who comes meanwhile gives up in the peer's name", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const contested = { ...a.target, others: [{ address: "127.0.0.2", payload: a.target.payload }] };
+    const path = a.method.dial(new FakeAttempt(b.target));
+    path.catch(() => {});
+    b.method.received(a.target, (await a.host.signals.next()).message);
+    const answer = (await b.host.signals.next()).message;
+    b.method.received(contested, { ...answer, type: "fail", reason: "go away" });
+    a.method.received(b.target, answer);
+    const { path: there } = await b.host.acceptedPaths.next();
+    for (const { stream } of [there, await path]) destroyLater(stream);
+  });
+
+  it("takes a further offer in the place of another one where too many come in the peer's name", async () => {
+    const dead = await deadSocket();
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const dialling = a.method.dial(new FakeAttempt(b.target));
+    dialling.catch(() => {});
+    const { message } = await a.host.signals.next();
+    const contested = { ...a.target, others: [a.target] };
+    const offer = (number: number, change: Change) =>
+      b.method.received(contested, {
+        ...(change(message) as PeerSignal),
+        attempt: number.toString(16).padStart(16, "0"),
+      });
+    for (let i = 0; i < 2 * MAX_ACCEPTING_OF_A_PEER; i++) offer(i, misled(1, dead));
+    b.method.received(contested, message);
+    for (;;) {
+      const answer = (await b.host.signals.next()).message;
+      expect(answer.type).toBe("answer");
+      if (answer.attempt !== message.attempt) continue;
+      a.method.received(b.target, answer);
+      break;
+    }
+    const { by, path } = await b.host.acceptedPaths.next();
+    expect(by?.attempt).toBe(message.attempt);
+    for (const { stream } of [path, await dialling]) destroyLater(stream);
   });
 
   it.each(["before", "while the peer is silent", "while it punches"])("is aborted %s", async (phase) => {

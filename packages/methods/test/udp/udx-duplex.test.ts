@@ -122,6 +122,17 @@ describe("a stream over UDP", () => {
     }
   });
 
+  it("keeps single bytes, wherever they lie, in few pieces and in order", async () => {
+    const [, other] = rawPair();
+    const reader = duplexOf(other);
+    const sent = MEGABYTE.subarray(0, 200_000);
+    for (const byte of sent) other.emit("data", Buffer.from([byte]));
+    expect(reader.waitingBytes).toBe(sent.length);
+    expect(reader.waitingPieces).toBeLessThanOrEqual(Math.ceil(sent.length / 16_384));
+    other.emit("end");
+    expect(await digestOf(reader)).toBe(await digestOf(Readable.from([sent])));
+  });
+
   it("breaks off where the peer falls silent", async () => {
     const udx = new UDX();
     const socket = udx.createSocket();
