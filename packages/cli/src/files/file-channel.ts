@@ -26,6 +26,8 @@ export class FileChannel {
   readonly #stream: Duplex;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #idleTimeoutMs: number | undefined;
+  /** Ends of the writes under way. */
+  readonly #writes = new Set<() => void>();
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
 
@@ -34,6 +36,10 @@ export class FileChannel {
     this.#stream = stream;
     this.#idleTimeoutMs = idleTimeoutMs;
     // The end of what comes must not break what is still on its way there.
+    // Node.js says nothing of writes that are under way when a stream is destroyed.
+    stream.once("close", () => {
+      for (const fail of this.#writes) fail();
+    });
     this.#chunks = stream.iterator({ destroyOnReturn: false });
   }
 
@@ -104,14 +110,14 @@ export class FileChannel {
 
   #write(bytes: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      // Node.js says nothing of a write that is under way when the stream is destroyed.
-      const fail = (error?: Error) => reject(this.#broken(error));
-      this.#stream.once("close", fail);
-      this.#stream.write(bytes, (error) => {
-        this.#stream.off("close", fail);
-        if (error) fail(error);
+      const settle = (error?: Error | null) => {
+        this.#writes.delete(fail);
+        if (error) reject(this.#broken(error));
         else resolve();
-      });
+      };
+      const fail = () => settle(new Error("it was closed"));
+      this.#writes.add(fail);
+      this.#stream.write(bytes, settle);
     });
   }
 
