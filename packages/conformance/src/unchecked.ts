@@ -75,5 +75,6 @@ export const UNCHECKED_CLAUSES: Readonly<Record<string, string>> = {
   "9.11.3": BETWEEN_PEERS,
   "9.11.4": BETWEEN_PEERS,
   "9.11.5": BETWEEN_PEERS,
+  "9.11.6": BETWEEN_PEERS,
   "methods 0": "0 is no method",
 };
