@@ -1,10 +1,6 @@
-import { setMaxListeners } from "node:events";
-import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  type Cancellation,
-  type Circuit,
   type ConnectionMethod,
   type DialAttempt,
   equalBytes,
@@ -18,24 +14,16 @@ import {
   type PeerTarget,
   type RawPath,
   safeText,
-  serviceObstacle,
   toHex,
 } from "@lekt/protocol";
 import { AnswerTries } from "../network/answer-tries.ts";
-import { isContested, oneAtRandom } from "../network/contested-peers.ts";
-import { allTried, FoundPaths, oneAtLeast } from "../network/found-paths.ts";
-import { RandomTurns } from "../network/random-turns.ts";
-import { connectCircuit } from "./circuit-connection.ts";
+import { allTried, FoundPaths } from "../network/found-paths.ts";
 import { circuitRoundTripMs } from "./circuit-round-trip.ts";
-import { formatRelayAddress, parseRelayAddress, type RelayAddress } from "./relay-address.ts";
-import {
-  answerSignal,
-  failSignal,
-  offerSignal,
-  type RelayOffer,
-  readOffer,
-  readReason,
-} from "./relay-signals.ts";
+import { addressIn, pathOf, RelayAccess } from "./relay-access.ts";
+import { formatRelayAddress, type RelayAddress } from "./relay-address.ts";
+import { GIVEN_UP, keyOf, LEFT, RelayAttempt } from "./relay-attempt.ts";
+import { RelayOffers } from "./relay-offers.ts";
+import { failSignal, offerSignal, readOffer, readReason } from "./relay-signals.ts";
 
 export interface RelayMethodOptions {
   /**
@@ -49,9 +37,6 @@ export interface RelayMethodOptions {
   readonly maxOffersPerPeer?: number;
 }
 
-/** The other side has to come in 10 s or the relay refuses; so long a connection and the answer may take. */
-const FOLLOW_TIMEOUT_MS = 15_000;
-
 /** Where others show the peer's identity, all who are there have answered by then. */
 const ANSWERS_MS = 5_000;
 
@@ -62,11 +47,6 @@ const OFFER_REPEATS = 10;
 /** What is asked for a report. */
 const REPORT_TIMEOUT_MS = 10_000;
 
-/** Between connections for an identity that several show: a relay takes 32 a second of one address (spec/limits.md). */
-const CONTESTED_INTERVAL_MS = 40;
-
-const GIVEN_UP = "Connecting by the relay was given up.";
-
 /** Peers meet at a relay: it works wherever both reach the server, and everything passes the relay, encrypted. */
 export function relay(options: RelayMethodOptions = {}): ConnectionMethod<Duplex> {
   return new RelayMethod(options);
@@ -76,17 +56,16 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   readonly name = "relay";
   readonly index = METHOD.relay;
   readonly relayed = true;
-  readonly #options: Required<RelayMethodOptions>;
   #host: MethodHost<Duplex> | undefined;
-  #facts: NetworkFacts | undefined;
-  /** What is under way, by peer and attempt; to abort one ends it. */
-  readonly #dials = new Map<string, UnderWay>();
-  readonly #offers = new Map<string, UnderWay>();
-  readonly #turns = new RandomTurns(CONTESTED_INTERVAL_MS);
+  readonly #access: RelayAccess;
+  /** What is under way, by peer and attempt. */
+  readonly #dials = new Map<string, RelayAttempt>();
+  readonly #offers: RelayOffers;
   readonly #closing = new AbortController();
 
-  constructor(options: RelayMethodOptions) {
-    this.#options = { foreignRelays: false, maxOffers: 256, maxOffersPerPeer: 64, ...options };
+  constructor({ foreignRelays = false, maxOffers = 256, maxOffersPerPeer = 64 }: RelayMethodOptions) {
+    this.#access = new RelayAccess(foreignRelays);
+    this.#offers = new RelayOffers(this.#access, { maxOffers, maxOffersPerPeer });
   }
 
   async start(host: MethodHost<Duplex>): Promise<Uint8Array> {
@@ -95,16 +74,11 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   }
 
   learned(facts: NetworkFacts): void {
-    this.#facts = facts;
-  }
-
-  /** host:port of the own server's. */
-  get #relay(): string | undefined {
-    return this.#facts?.relay;
+    this.#access.facts = facts;
   }
 
   obstacle({ payload }: PeerTarget): string | undefined {
-    if (this.#relay === undefined) return "the server has no relay";
+    if (this.#access.ownRelay === undefined) return "the server has no relay";
     return payload ? undefined : "the peer does not use relays";
   }
 
@@ -112,7 +86,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
     this.#started();
     if (attempt.signal.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
     const { peer, id } = attempt;
-    const underWay = new UnderWay(peer);
+    const underWay = new RelayAttempt(peer);
     const abort = () => underWay.end("LEKT_ABORTED", GIVEN_UP);
     attempt.signal.addEventListener("abort", abort, { once: true });
     const key = keyOf(peer.identity, id);
@@ -128,7 +102,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   }
 
   /** Resolves when the path is there; where others show the peer's identity, when all who answer were met. */
-  async #meet(attempt: DialAttempt, underWay: UnderWay, paths: FoundPaths): Promise<void> {
+  async #meet(attempt: DialAttempt, underWay: RelayAttempt, paths: FoundPaths): Promise<void> {
     const host = this.#started();
     const { id } = attempt;
     const { identity } = attempt.peer;
@@ -138,7 +112,7 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       attempt.candidate(`relay ${formatRelayAddress(address)}`);
       try {
         const { token, namedBy } = circuit;
-        const connected = this.#connect(address, token, cancellation, namedBy);
+        const connected = this.#access.connect(address, token, cancellation, namedBy);
         paths.push(pathOf(await underWay.unlessEnded(connected)));
       } catch (error) {
         if (wantsAnswer) attempt.note((error as Error).message);
@@ -162,12 +136,12 @@ class RelayMethod implements ConnectionMethod<Duplex> {
       if (wantsAnswer) {
         underWay.onRefusal = (reason) => attempt.note(reason);
         underWay.onAnswer = (answer) => {
-          const relay = this.#relayFor(answer);
+          const relay = this.#access.relayFor(answer);
           if (!relay || equalBytes(answer.token, token)) return;
-          const named = { token: answer.token, namedBy: this.#namedBy };
+          const named = { token: answer.token, namedBy: this.#access.namedBy };
           answered.follow(toHex(answer.token), async (displaced) => {
             const cancellation = AbortSignal.any([underWay.cancellation, displaced]);
-            await this.#turns.take(cancellation);
+            await this.#access.turns.take(cancellation);
             await meet(relay, named, cancellation);
           });
         };
@@ -186,16 +160,16 @@ class RelayMethod implements ConnectionMethod<Duplex> {
 
   received(from: PeerTarget, message: PeerSignal): void {
     const key = keyOf(from.identity, message.attempt);
-    if (message.type === "offer") this.#offered(from, message, key);
+    if (message.type === "offer") this.#offers.offered(this.#started(), from, message);
     if (message.type === "answer") {
       const answer = readOffer(message);
       if (answer) this.#dials.get(key)?.onAnswer?.(answer);
     }
     if (message.type !== "fail") return;
     const reason = safeText(readReason(message));
-    for (const attempts of [this.#dials, this.#offers]) {
-      attempts.get(key)?.peerGone(`The peer cannot be reached by the relay: ${reason}`);
-    }
+    const told = `The peer cannot be reached by the relay: ${reason}`;
+    this.#dials.get(key)?.peerGone(told);
+    this.#offers.peerGone(key, told);
   }
 
   undeliverable(to: string): void {
@@ -207,14 +181,15 @@ class RelayMethod implements ConnectionMethod<Duplex> {
   /** Takes a circuit from the server, and meets itself on it. */
   async report(): Promise<MethodReport> {
     const method = this.name;
-    const relay = this.#relay;
+    const relay = this.#access.ownRelay;
     if (relay === undefined) return { method, reach: "none", reason: "the server has no relay" };
     const timeout = AbortSignal.timeout(REPORT_TIMEOUT_MS);
     try {
       const circuit = await this.#started().circuit();
       const signal = AbortSignal.any([timeout, this.#closing.signal]);
       const token = fromHex(circuit.token) as Uint8Array;
-      const connect = (ended: AbortSignal) => this.#connect(addressIn(circuit), token, ended, "server");
+      const connect = (ended: AbortSignal) =>
+        this.#access.connect(addressIn(circuit), token, ended, "server");
       const roundTripMs = await circuitRoundTripMs(connect, signal);
       return { method, reach: "relayed", relay: circuit.relay, roundTripMs };
     } catch (error) {
@@ -225,114 +200,13 @@ class RelayMethod implements ConnectionMethod<Duplex> {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const attempts of [this.#dials, this.#offers]) {
-      for (const underWay of attempts.values()) underWay.end("LEKT_CLOSED", "The room was left.");
-    }
+    for (const underWay of this.#dials.values()) underWay.end("LEKT_CLOSED", LEFT);
+    this.#offers.close();
   }
 
   #started(): MethodHost<Duplex> {
     if (this.#host) return this.#host;
     throw new LektError("LEKT_CLOSED", "The method relay is used before its room has started it.");
-  }
-
-  #offered(from: PeerTarget, message: PeerSignal, key: string): void {
-    const host = this.#started();
-    const offer = readOffer(message);
-    // Who is not in the roster is not answered (spec 9.5.5).
-    if (!offer || from.payload === undefined) return;
-    const known = this.#offers.get(key);
-    if (known) {
-      // It is followed once; the answer may have been lost, or lost its place among others.
-      if (known.circuit) host.signal(from.identity, answerSignal(message.attempt, known.circuit));
-      return;
-    }
-    const refuse = (reason: string) => host.signal(from.identity, failSignal(message.attempt, reason));
-    const address = this.#relayFor(offer);
-    if (!address) {
-      refuse("this peer knows no relay of its server");
-      return;
-    }
-    if (!this.#hasRoomFor(from)) {
-      refuse("too many connections by the relay are under way");
-      return;
-    }
-    const underWay = new UnderWay(from);
-    this.#offers.set(key, underWay);
-    const timer = setTimeout(
-      () => underWay.end("LEKT_TIMEOUT", "The relay did not answer."),
-      FOLLOW_TIMEOUT_MS,
-    );
-    const ways = [this.#follow(address, offer.token, underWay)];
-    if (offer.wantsAnswer) ways.push(this.#answer(from, message.attempt, underWay));
-    const by = { identity: from.identity, attempt: message.attempt };
-    oneAtLeast(
-      ways.map((way) => underWay.unlessEnded(way).then((socket) => host.accepted(pathOf(socket), by))),
-    )
-      .catch((error: Error) => {
-        // Where others show the peer's identity, another one's failure is not the peer's: it offers again.
-        if (!underWay.isPeerGone && !underWay.isContested) refuse(error.message);
-      })
-      .finally(() => {
-        clearTimeout(timer);
-        if (this.#offers.get(key) === underWay) this.#offers.delete(key);
-      });
-  }
-
-  /** Where others show the peer's identity, there is: whoever offers most keeps nobody out (spec 9.11.6). */
-  #hasRoomFor(from: PeerTarget): boolean {
-    const { maxOffers, maxOffersPerPeer } = this.#options;
-    const ofPeer = [...this.#offers].filter(([, { identity }]) => identity === from.identity);
-    if (this.#offers.size < maxOffers && ofPeer.length < maxOffersPerPeer) return true;
-    const displaced = isContested(from) ? oneAtRandom(ofPeer) : undefined;
-    if (!displaced) return false;
-    const [key, underWay] = displaced;
-    this.#offers.delete(key);
-    underWay.displaced();
-    return true;
-  }
-
-  async #follow(address: RelayAddress, token: Uint8Array, underWay: UnderWay): Promise<Socket> {
-    if (underWay.isContested) await this.#turns.take(underWay.cancellation);
-    return this.#connect(address, token, underWay.cancellation, this.#namedBy);
-  }
-
-  /** Waits at a circuit of its own, which only who dials is told of. */
-  async #answer(from: PeerTarget, attempt: string, underWay: UnderWay): Promise<Socket> {
-    const host = this.#started();
-    const { cancellation } = underWay;
-    if (underWay.isContested) await this.#turns.take(cancellation);
-    const circuit = await host.circuit();
-    const address = addressIn(circuit);
-    if (cancellation.aborted) throw new LektError("LEKT_ABORTED", GIVEN_UP);
-    underWay.circuit = circuit;
-    host.signal(from.identity, answerSignal(attempt, circuit));
-    return this.#connect(address, fromHex(circuit.token) as Uint8Array, cancellation, "server");
-  }
-
-  /** Who names the relay of a peer's circuit. */
-  get #namedBy(): "server" | "peer" {
-    return this.#options.foreignRelays ? "peer" : "server";
-  }
-
-  #connect(
-    relay: RelayAddress,
-    token: Uint8Array,
-    cancellation: Cancellation,
-    namedBy: "server" | "peer",
-  ): Promise<Socket> {
-    const { publicAddress: ownPublicAddress, localAddress: ownLocalAddress } = this.#facts ?? {};
-    return connectCircuit(relay, token, cancellation, (address) =>
-      serviceObstacle({ address, namedBy, ownPublicAddress, ownLocalAddress }),
-    );
-  }
-
-  /**
-   * Where to follow an offer to. The own server's relay may have another name for the other peer: where foreign ones
-   * are not allowed, that is the one to try, and nobody is led to any other address.
-   */
-  #relayFor({ relay }: RelayOffer): RelayAddress | undefined {
-    const chosen = this.#options.foreignRelays ? relay : this.#relay;
-    return chosen === undefined ? undefined : parseRelayAddress(chosen);
   }
 }
 
@@ -340,90 +214,4 @@ class RelayMethod implements ConnectionMethod<Duplex> {
 interface MetCircuit {
   readonly token: Uint8Array;
   readonly namedBy: "server" | "peer";
-}
-
-/** An attempt that can be ended from outside, once. */
-class UnderWay {
-  readonly identity: string;
-  /** Others show the peer's identity: nobody ends it in the peer's name. */
-  readonly isContested: boolean;
-  onAnswer: ((answer: RelayOffer) => void) | undefined;
-  onRefusal: ((reason: string) => void) | undefined;
-  /** Why it was ended. */
-  error: LektError | undefined;
-  /** The other side gave up, or may go on: it is told nothing. */
-  isPeerGone = false;
-  /** Where this side waits for who offered. */
-  circuit: Circuit | undefined;
-  readonly #controller = new AbortController();
-  readonly #ended: Promise<never>;
-  #reject: (error: LektError) => void = () => {};
-
-  constructor(peer: PeerTarget) {
-    this.identity = peer.identity;
-    this.isContested = isContested(peer);
-    // Each circuit that is followed listens.
-    setMaxListeners(0, this.#controller.signal);
-    this.#ended = new Promise((_, reject) => {
-      this.#reject = reject;
-    });
-    this.#ended.catch(() => {});
-  }
-
-  /** Fired at its end. */
-  get cancellation(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  end(code: LektError["code"], message: string): void {
-    if (this.error) return;
-    this.error = new LektError(code, message);
-    this.#controller.abort();
-    this.#reject(this.error);
-  }
-
-  peerGone(message: string): void {
-    if (this.isContested) {
-      this.onRefusal?.(message);
-      return;
-    }
-    this.isPeerGone = true;
-    this.end("LEKT_CONNECT", message);
-  }
-
-  /** Another one takes its place; an offer that is repeated may get one again. */
-  displaced(): void {
-    this.isPeerGone = true;
-    this.end("LEKT_ABORTED", GIVEN_UP);
-  }
-
-  /** What `work` gives, unless this is ended before. `work` ends by itself then, or is of no consequence. */
-  unlessEnded<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#ended]);
-  }
-}
-
-function keyOf(identity: string, attempt: string): string {
-  return `${identity} ${attempt}`;
-}
-
-/** @throws LektError where the server's word makes no sense. */
-function addressIn({ relay, token }: Circuit): RelayAddress {
-  const address = parseRelayAddress(relay);
-  if (address && /^[0-9a-f]{64}$/.test(token)) return address;
-  throw new LektError(
-    "LEKT_PROTOCOL",
-    `The server gives a circuit that cannot be used, at '${safeText(relay)}'.`,
-  );
-}
-
-function pathOf(socket: Socket): RawPath<Duplex> {
-  const { localAddress: host = "", localPort: port = 0, remoteAddress = "", remotePort = 0 } = socket;
-  return {
-    stream: socket,
-    dialled: "both",
-    local: formatRelayAddress({ host, port }),
-    remote: formatRelayAddress({ host: remoteAddress, port: remotePort }),
-    relayed: true,
-  };
 }
