@@ -111,22 +111,24 @@ describe("one reply", () => {
 });
 
 describe("one heartbeat", () => {
-  test("without news allocates no more than 100 bytes", () => {
+  test("without news allocates no more than 100 bytes", async () => {
     const server = new VirtualServer({ heartbeatsPerSecond: 0 });
     const { visitor } = server.settled({ name: "a" });
     if (!visitor) throw new Error("nobody is there");
-    const beat = () => server.heart.receive(visitor, HEARTBEAT, 0);
-    const heapBytesOf = (beats: number) => {
-      const before = process.memoryUsage().heapUsed;
-      for (let i = 0; i < beats; i++) beat();
-      return process.memoryUsage().heapUsed - before;
-    };
     // The link of the tests would keep what it is given.
     visitor.link.write = () => true;
-    for (let i = 0; i < 20; i++) heapBytesOf(2_000);
-    // A collection between the two readings makes a figure small or negative: the rest tells.
-    const figures = Array.from({ length: 31 }, () => heapBytesOf(1_000) / 1_000).sort((a, b) => a - b);
-    expect(figures[15]).toBeGreaterThan(0);
-    expect(figures[15]).toBeLessThan(100);
+    const heapBytesOf = (beats: number) => {
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < beats; i++) server.heart.receive(visitor, HEARTBEAT, 0);
+      return process.memoryUsage().heapUsed - before;
+    };
+    // A collection between the two readings makes a figure small or negative: the median tells.
+    const medianBytes = () => {
+      const figures = Array.from({ length: 31 }, () => heapBytesOf(1_000) / 1_000);
+      return figures.sort((a, b) => a - b)[15] as number;
+    };
+    // Code that is not optimized yet allocates more, and on a busy machine it is optimized late.
+    await expect.poll(medianBytes).toBeLessThan(100);
+    expect(medianBytes()).toBeGreaterThan(0);
   });
 });
