@@ -18,6 +18,8 @@ export default defineConfig({
     },
   },
   test: {
+    // The default leaves one core idle, which on two cores is half of the machine.
+    maxWorkers: "100%",
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 20_000, interval: 20 } },
