@@ -3,20 +3,6 @@ import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit-codes.ts";
 import { failureLine, failureOf } from "./failure.ts";
 import { endQuietlyOnBrokenPipe } from "./output.ts";
 import { wasStopped } from "./stop-signals.ts";
-import { addConformance } from "./verbs/conformance.ts";
-import { addDecode } from "./verbs/decode.ts";
-import { addDoctor } from "./verbs/doctor.ts";
-import { addExpose } from "./verbs/expose.ts";
-import { addForward } from "./verbs/forward.ts";
-import { addJoin } from "./verbs/join.ts";
-import { addKey } from "./verbs/key.ts";
-import { addPeers } from "./verbs/peers.ts";
-import { addPing } from "./verbs/ping.ts";
-import { addPipe } from "./verbs/pipe.ts";
-import { addReceive } from "./verbs/receive.ts";
-import { addRelay } from "./verbs/relay.ts";
-import { addSend } from "./verbs/send.ts";
-import { addServe } from "./verbs/serve.ts";
 import { versionText } from "./version-text.ts";
 
 const EXAMPLES = `
@@ -38,20 +24,33 @@ export async function run(args: readonly string[]): Promise<void> {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   try {
-    await commandLine().parseAsync(withoutEmptyHelp(args), { from: "user" });
+    const program = await commandLine(args);
+    await program.parseAsync(withoutEmptyHelp(args), { from: "user" });
     exit(EXIT.fine);
   } catch (error) {
     fail(error);
   }
 }
 
-const VERBS = [
-  ...["serve", "relay", "join", "peers"],
-  ...["key", "send", "receive", "pipe", "expose", "forward", "ping", "doctor"],
-  ...["decode", "conformance"],
-];
+/** In the order of the help. A verb's code is loaded when it is asked for. */
+const VERBS: ReadonlyMap<string, () => Promise<(program: Command) => void>> = new Map([
+  ["serve", async () => (await import("./verbs/serve.ts")).addServe],
+  ["relay", async () => (await import("./verbs/relay.ts")).addRelay],
+  ["join", async () => (await import("./verbs/join.ts")).addJoin],
+  ["peers", async () => (await import("./verbs/peers.ts")).addPeers],
+  ["key", async () => (await import("./verbs/key.ts")).addKey],
+  ["send", async () => (await import("./verbs/send.ts")).addSend],
+  ["receive", async () => (await import("./verbs/receive.ts")).addReceive],
+  ["pipe", async () => (await import("./verbs/pipe.ts")).addPipe],
+  ["expose", async () => (await import("./verbs/expose.ts")).addExpose],
+  ["forward", async () => (await import("./verbs/forward.ts")).addForward],
+  ["ping", async () => (await import("./verbs/ping.ts")).addPing],
+  ["doctor", async () => (await import("./verbs/doctor.ts")).addDoctor],
+  ["decode", async () => (await import("./verbs/decode.ts")).addDecode],
+  ["conformance", async () => (await import("./verbs/conformance.ts")).addConformance],
+]);
 
-function commandLine(): Command {
+async function commandLine(args: readonly string[]): Promise<Command> {
   const program = new Command("lekt");
   program
     .description("LEKT: people and programs of a network find each other.")
@@ -60,27 +59,15 @@ function commandLine(): Command {
     .configureOutput({ outputError: () => {} })
     .helpCommand("help [command]", "the same as --help")
     .addHelpText("after", `${EXAMPLES}\n\nExit codes:\n${exitCodeLines()}`);
-  addServe(program);
-  addRelay(program);
-  addJoin(program);
-  addPeers(program);
-  addKey(program);
-  addSend(program);
-  addReceive(program);
-  addPipe(program);
-  addExpose(program);
-  addForward(program);
-  addPing(program);
-  addDoctor(program);
-  addDecode(program);
-  addConformance(program);
+  const only = VERBS.get(args[0] ?? "");
+  for (const load of only ? [only] : VERBS.values()) (await load())(program);
   return program;
 }
 
 /** `lekt help serv` is answered as `lekt serv` is: there is no such command, and which was meant. */
 function withoutEmptyHelp(args: readonly string[]): string[] {
   const [verb, topic] = args;
-  const isUnknown = verb === "help" && topic !== undefined && ![...VERBS, "help"].includes(topic);
+  const isUnknown = verb === "help" && topic !== undefined && topic !== "help" && !VERBS.has(topic);
   return isUnknown ? [topic] : [...args];
 }
 
@@ -95,7 +82,7 @@ function report(error: unknown, args: readonly string[]): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.fine;
   // `lekt` alone: commander has written the help to stderr.
   if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-  const verb = args.find((arg) => VERBS.includes(arg));
+  const verb = args.find((arg) => VERBS.has(arg));
   const failure = failureOf(error, verb);
   process.stderr.write(failureLine(failure, args.includes("--json")));
   return failure.exitCode;
