@@ -1,7 +1,21 @@
-import { describeMethod, isPublished, METHOD, type MethodInfo, payloadOf } from "@lekt/protocol";
+import {
+  type ClientPacket,
+  describeMethod,
+  isPublished,
+  METHOD,
+  type MethodInfo,
+  payloadOf,
+  type ServerPacket,
+} from "@lekt/protocol";
 import { describePayload, type PayloadPlace } from "../payload-text.ts";
-import type { LocatedPacket } from "./packet-reader.ts";
 import type { Phase } from "./stream-kind.ts";
+
+/** A packet, or a piece of an update, and where it stands in the stream. */
+export interface PlacedPacket {
+  readonly offset: number;
+  readonly byteCount: number;
+  readonly packet: ClientPacket | ServerPacket;
+}
 
 /** A rule that a packet breaks though its frame is whole, so that the packets after it can be read. */
 export interface PacketFault {
@@ -20,7 +34,7 @@ export class FaultFinder {
     this.#inHeartbeats = phase === "heartbeat";
   }
 
-  find({ packet, offset, byteCount }: Omit<LocatedPacket, "fault">): PacketFault | undefined {
+  find({ packet, offset, byteCount }: PlacedPacket): PacketFault | undefined {
     const end = offset + byteCount - 1;
     switch (packet.type) {
       case "handshake":

@@ -7,15 +7,12 @@ import {
   ServerPacketDecoder,
 } from "@lekt/protocol";
 import { InputFault } from "./input-fault.ts";
-import { FaultFinder, type PacketFault } from "./packet-faults.ts";
+import { FaultFinder, type PacketFault, type PlacedPacket } from "./packet-faults.ts";
 import type { Direction, StreamKind } from "./stream-kind.ts";
 
-/** A packet, or a piece of an update, and where it stands in the stream. */
-export interface LocatedPacket {
+/** A packet of one direction, judged. */
+export interface LocatedPacket extends PlacedPacket {
   readonly direction: Direction;
-  readonly offset: number;
-  readonly byteCount: number;
-  readonly packet: ClientPacket | ServerPacket;
   /** What is wrong in it, though its frame is whole. */
   readonly fault: PacketFault | undefined;
 }
