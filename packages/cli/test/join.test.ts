@@ -52,7 +52,7 @@ describe("lekt join", () => {
     expect((await ada.end("SIGTERM")).code).toBe(0);
   });
 
-  it("sees within a second that a peer was killed", async () => {
+  it("sees that a peer was killed, long before its heartbeat is missed", async () => {
     const server = await serve();
     const ada = await join(server.url, "ada");
     const linus = await join(server.url, "linus");
@@ -60,7 +60,8 @@ describe("lekt join", () => {
     const killedMs = performance.now();
     await linus.end("SIGKILL");
     await ada.event("left", about("linus"));
-    expect(performance.now() - killedMs).toBeLessThan(1_000);
+    // One that only fell silent is missed after tens of seconds; some are left to a busy machine.
+    expect(performance.now() - killedMs).toBeLessThan(8_000);
   });
 
   it("survives a restart of the server without a false leave", async () => {

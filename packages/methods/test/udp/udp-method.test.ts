@@ -114,13 +114,12 @@ describe("the method udp", () => {
     passOn(a, b, reflexive);
     passOn(b, a, reflexive);
     const attempt = new FakeAttempt(b.target);
-    const startMs = performance.now();
     await expect(a.method.dial(attempt)).rejects.toMatchObject({
       code: "LEKT_CONNECT",
       message: expect.stringMatching(/both networks use another port for each destination/),
     });
-    expect(performance.now() - startMs).toBeLessThan(2_000);
-    expect(attempt.notes).toContain("address translation: symmetric here, symmetric there; round 1");
+    const rounds = attempt.notes.filter((note) => note.includes("round"));
+    expect(rounds).toEqual(["address translation: symmetric here, symmetric there; round 1"]);
   });
 
   it("gives its own reason where both see none, however fast the peer's comes", async () => {
