@@ -9,16 +9,24 @@ import { expect, onTestFinished, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The program of the README, as it stands there. */
-async function readmeProgram(): Promise<string> {
+/** A program of the README, as it stands there. */
+async function readmeProgram(number: number): Promise<string> {
   const readme = await readFile(`${root}README.md`, "utf8");
-  const block = /```js\n(.*?)```/s.exec(readme)?.[1];
-  if (!block) throw new Error("the README has no program");
+  const block = [...readme.matchAll(/```js\n(.*?)```/gs)][number]?.[1];
+  if (!block) throw new Error(`the README has no program ${number}`);
   return block;
 }
 
+/** Below the repository's root, so that packages are found as they are for the README's reader. */
+async function saved(program: string): Promise<string> {
+  const folder = await mkdtemp(`${root}.readme-`);
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(`${folder}/program.mjs`, program);
+  return `${folder}/program.mjs`;
+}
+
 test("the README's program has 15 lines at most, and shows who comes and who leaves", async () => {
-  const program = await readmeProgram();
+  const program = await readmeProgram(0);
   expect(program.trimEnd().split("\n").length).toBeLessThanOrEqual(15);
 
   const server = createServer({ host: "127.0.0.1", port: 0 });
@@ -28,11 +36,8 @@ test("the README's program has 15 lines at most, and shows who comes and who lea
   const first = await join(url, { name: "grace" });
   onTestFinished(() => first.close());
 
-  // Below the repository's root, so that `@lekt/client` is found as it is for the README's reader.
-  const folder = await mkdtemp(`${root}.readme-`);
-  onTestFinished(() => rm(folder, { recursive: true }));
-  await writeFile(`${folder}/who.mjs`, program);
-  const child = spawn(process.execPath, [`${folder}/who.mjs`, url], { stdio: ["ignore", "pipe", "inherit"] });
+  const file = await saved(program);
+  const child = spawn(process.execPath, [file, url], { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const nextLine = async () => (await lines.next()).value;
@@ -46,4 +51,25 @@ test("the README's program has 15 lines at most, and shows who comes and who lea
   expect(await nextLine()).toMatch(/^connection: (waiting|connecting)$/);
   child.kill();
   await once(child, "exit");
+});
+
+test("the README's second program, run twice, speaks with itself", async () => {
+  const server = createServer({ host: "127.0.0.1", port: 0 });
+  await server.listen();
+  onTestFinished(() => server.close());
+  const url = `lekt://127.0.0.1:${server.address?.port}/hello`;
+  const watcher = await join(url, { watch: true });
+  onTestFinished(() => watcher.close());
+  const file = await saved(await readmeProgram(1));
+  const start = () => {
+    const child = spawn(process.execPath, [file, url], { stdio: ["ignore", "pipe", "inherit"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    return child;
+  };
+  start();
+  await expect.poll(() => watcher.peers, { timeout: 20_000 }).toHaveLength(1);
+  const lines: string[] = [];
+  createInterface(start().stdout).on("line", (line) => lines.push(line));
+  await expect.poll(() => lines.at(-1), { timeout: 20_000 }).toBe("hello");
+  expect(lines).toContain("  relayed: false,");
 });

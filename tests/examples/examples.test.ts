@@ -26,7 +26,7 @@ test("presence says who is here, and when that changes", async () => {
   expect(await ada.exit).toEqual([0, null]);
 });
 
-test("chat carries lines between peers", async () => {
+test("chat carries lines between peers, and outlives one that is killed", async () => {
   const url = await serverUrl("chat");
   const ada = new ExampleProcess("chat", [url, "ada"]);
   await ada.line("* you are ada; here: nobody else");
@@ -41,6 +41,15 @@ test("chat carries lines between peers", async () => {
   grace.child.stdin.end();
   await ada.line("* grace left");
   expect(await grace.exit).toEqual([0, null]);
+
+  const linus = new ExampleProcess("chat", [url, "linus"]);
+  await ada.line("* linus came");
+  linus.child.stdin.write("hi\n");
+  await ada.line("linus: hi");
+  linus.child.kill("SIGKILL");
+  await ada.line("* linus left");
+  ada.child.stdin.end();
+  expect(await ada.exit).toEqual([0, null]);
 });
 
 test("embed lets in by network and password", async () => {

@@ -12,7 +12,8 @@ import { settingsOf } from "./settings.ts";
  * changes from then on.
  *
  * @throws LektError whose `code` says what went wrong (spec/errors.md): `LEKT_URL`, `LEKT_OPTION`,
- * `LEKT_CONNECT`, `LEKT_NOT_LEKT`, a `LEKT_REJECT_…`, `LEKT_ABORTED` and others.
+ * `LEKT_CONNECT`, `LEKT_NOT_LEKT`, a `LEKT_REJECT_…`, `LEKT_ABORTED` and others; where a connection method gets no port,
+ * `LEKT_ADDRESS_IN_USE` or `LEKT_LISTEN`.
  */
 export async function join(url: string, options: JoinOptions = {}): Promise<Room> {
   const settings = settingsOf(url, await withIdentity(options));

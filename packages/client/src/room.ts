@@ -65,15 +65,18 @@ export interface Room extends AsyncIterable<RoomEvent>, AsyncDisposable {
    */
   events(options?: { signal?: AbortSignal }): AsyncIterableIterator<RoomEvent>;
   /**
-   * Replaces what the others see: only what is given, and only what was given to `join`. They get one `updated`.
-   * @returns false where it could not be told in place: the server does not take updates, or is not reached now.
-   * Then it is told when a connection stands next.
+   * Replaces what the others see: only what is given. They get one `updated`.
+   * @returns false where some of it could not be told in place: it was not given to `join` (spec 4.10.1), the server
+   * does not take updates, or is not reached now. Then it is told when a connection stands next.
    * @throws LektError `LEKT_OPTION`, and `LEKT_CLOSED` where the room is closed.
    */
   update(changes: RoomUpdate): boolean;
-  /** Leaves at once. Resolves when the connection is closed. */
+  /** Leaves at once. Resolves when the connection is closed. Streams of peers live on: they are ended by themselves. */
   close(): Promise<void>;
-  /** Leaves in order: ends its side of the connection and waits, two seconds at most, for the server's. */
+  /**
+   * Leaves in order: ends its side of the connection and waits, two seconds at most, for the server's. Streams of peers
+   * live on, as with `close`.
+   */
   drain(): Promise<void>;
 }
 

@@ -52,25 +52,25 @@ export interface ServerOptions {
   readonly defaultNetwork?: boolean;
   /** Clients in all. Default 16,384; never more than the process's file descriptors allow. */
   readonly maxClients?: number;
-  /** Default 10,000. */
+  /** Clients in a network. Default 10,000. */
   readonly maxClientsPerNetwork?: number;
   /** For each address (IPv6: /64) and network. Default 64. */
   readonly maxClientsPerAddress?: number;
   /** New connections for each address (IPv6: /64) and second. Default 32. */
   readonly maxConnectionsPerSecond?: number;
-  /** Default 20. */
+  /** How long changes are gathered, to be encoded once; the first after a quiet time goes at once. Default 20. */
   readonly tickMs?: number;
-  /** Default 10,000. */
+  /** Between heartbeats of a client without `hold`: what clients are told to keep. Default 10,000. */
   readonly heartbeatIntervalMs?: number;
-  /** Default 10,000. */
+  /** From the connection to the end of the setup. Default 10,000. */
   readonly setupTimeoutMs?: number;
   /** Heartbeats of one client a second, on average; 0: no limit. Default 20. */
   readonly heartbeatsPerSecond?: number;
   /** Signals of one client a second, on average; 0: no limit. Default 50. */
   readonly signalsPerSecond?: number;
-  /** Default 600,000. */
+  /** How long what changed is kept, for who reads slowly or comes back after a break. Default 600,000. */
   readonly historyMs?: number;
-  /** For each network. Default 64 MiB. */
+  /** Bytes of that which are kept for each network. Default 64 MiB. */
   readonly historyBytes?: number;
   /** For all networks together. Default 256 MiB. */
   readonly totalHistoryBytes?: number;
@@ -97,13 +97,13 @@ export interface ServerOptions {
   readonly maxCircuitsPerAddress?: number;
   /** Of a circuit, both directions together. Default 16 GiB. */
   readonly maxCircuitBytes?: number;
-  /** Default 1,024. */
+  /** Methods that a client may know, by index from 0 on (spec 3.2). Default 1,024. */
   readonly maxKnownMethods?: number;
-  /** Default 4,096. */
+  /** Of one payload. Default 4,096. */
   readonly maxPayloadBytes?: number;
-  /** Default 16,384. */
+  /** Of all payloads of a client. Default 16,384. */
   readonly maxTotalPayloadBytes?: number;
-  /** Default 2,048. */
+  /** Of all payloads of a client that everybody else is sent. Default 2,048; at most 30,000. */
   readonly maxPublishedBytes?: number;
 }
 

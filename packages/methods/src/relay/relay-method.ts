@@ -47,7 +47,10 @@ const OFFER_REPEATS = 10;
 /** What is asked for a report. */
 const REPORT_TIMEOUT_MS = 10_000;
 
-/** Peers meet at a relay: it works wherever both reach the server, and everything passes the relay, encrypted. */
+/**
+ * The connection method `relay`: peers meet at a relay. It works wherever both reach the server, and everything passes
+ * the relay, encrypted (spec 9.8).
+ */
 export function relay(options: RelayMethodOptions = {}): ConnectionMethod<Duplex> {
   return new RelayMethod(options);
 }

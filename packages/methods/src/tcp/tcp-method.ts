@@ -38,7 +38,7 @@ import { SimultaneousOpen } from "./simultaneous-open.ts";
 export interface TcpOptions {
   /** Address to listen at. Default: all of both families. */
   readonly host?: string;
-  /** Default: any that is free. */
+  /** TCP port to listen on. Default 0: any that is free. */
   readonly port?: number;
   /** Asks the router by NAT-PMP or UPnP to open a port, where there is a router. Default: true. */
   readonly portMapping?: boolean;

@@ -7,7 +7,10 @@ export interface UdpOptions {
   readonly portMapping?: boolean;
 }
 
-/** The connection method `udp`: reliable streams over one UDP socket, with hole punching (spec 9.7). */
+/**
+ * The connection method `udp`: reliable streams over one UDP socket, with hole punching (spec 9.7). `join` rejects with
+ * `LEKT_LISTEN` where there is no socket to be had.
+ */
 export function udp(options: UdpOptions = {}): ConnectionMethod<Duplex> {
   return new UdpMethod({ portMapping: options.portMapping ?? true });
 }
