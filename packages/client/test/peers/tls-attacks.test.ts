@@ -96,6 +96,22 @@ describe.each(RAW_PAIRS)("a forger, over $kind,", ({ rawPair }) => {
   });
 });
 
+test("a path that ends right behind the handshake is cut off, and shows nothing of who it was", async () => {
+  const [a, near] = await memoryPair();
+  const [far, b] = await memoryPair();
+  far.pipe(near);
+  let flights = 0;
+  near.on("data", (flight) => {
+    far.write(flight);
+    if (++flights === 2) far.end();
+  });
+  rawTlsClient(a);
+  await expect(accepting(b)).rejects.toMatchObject({
+    code: "LEKT_PATH",
+    message: expect.stringContaining("cut off"),
+  });
+});
+
 test("a key of another kind than P-256 is not taken", async () => {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "secp384r1" });
   const cert = new X509Certificate(selfSignedCertificate(publicKey, privateKey)).toString();
