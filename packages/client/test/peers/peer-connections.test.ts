@@ -362,6 +362,7 @@ describe("errors", () => {
     ["no hex", () => "ada", {}],
     ["a peer without an identity", ({ asPeer }: HubPeer) => ({ ...asPeer, identity: undefined }), {}],
     ["a method that is not there", (_: HubPeer, b: HubPeer) => b.identity, { methods: ["tcp"] }],
+    ["no method", (_: HubPeer, b: HubPeer) => b.identity, { methods: [] }],
     ["no time", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: 0 }],
     ["no grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: -1 }],
     ["too much grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: MAX_GRACE_MS + 1 }],
@@ -392,11 +393,12 @@ describe("errors", () => {
   });
 
   test("of an identity that several show: no other entry's name, and what to do", async () => {
-    const [a, b] = await new PeerHub().pair();
+    const hopeless = stuck("loop", 40, () => Promise.reject(new LektError("LEKT_PATH", "No.")));
+    const [a, b] = await new PeerHub().pair({ methods: [hopeless] });
     const entries = ["squatter", "ada"].map((name) => ({ ...b.asPeer, id: name, name }));
     a.connections.attach({ peersWith: () => entries, signal: () => true, publish: () => {} });
     const messageOf = (peer: PeerReference) =>
-      a.connections.connect(peer, { methods: [] }).then(
+      a.connections.connect(peer).then(
         () => "",
         ({ message }: Error) => message,
       );
