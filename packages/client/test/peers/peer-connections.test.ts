@@ -182,6 +182,25 @@ describe("who may connect", () => {
     const request = { identity: a.identity, label: "x", peer: undefined };
     expect(asked).toEqual([request, request]);
   });
+
+  test("and whoever one handler let in is not given to another one that took its place", async () => {
+    const [a, b] = await new PeerHub().pair();
+    const letIn = new Promise<(isWelcome: boolean) => void>((resolve) => {
+      const remove = b.connections.onConnection("x", () => expect.unreachable("removed"), {
+        accept: () => {
+          remove();
+          return new Promise(resolve);
+        },
+      });
+    });
+    const connecting = a.connections.connect(b.identity, { label: "x" });
+    const decide = await letIn;
+    const got: PeerStream[] = [];
+    b.connections.onConnection("x", (stream) => got.push(stream), { accept: () => false });
+    decide(true);
+    await expect(connecting).rejects.toMatchObject({ code: "LEKT_PEER_REFUSED" });
+    expect(got).toEqual([]);
+  });
 });
 
 describe("the race", () => {
