@@ -29,7 +29,10 @@ export type RoomUpdate = Omit<Published, "relay" | "identity">;
 
 /** What a client tells of itself, and how it behaves. All of it may be left out. */
 export interface JoinOptions extends Published {
-  /** Ways to connect to peers, and to be connected to: `[tcp(), udp(), relay()]`. They publish what they need themselves. */
+  /**
+   * Ways to connect to peers, and to be connected to: `[tcp(), udp(), relay()]`, made anew for each room. They publish
+   * what they need themselves.
+   */
   readonly methods?: readonly ConnectionMethod<Duplex>[];
   /** A secret of the peers, 32 bytes: only who has it is connected. Default: the one in the URL (`#key=…`), else none. */
   readonly networkKey?: Uint8Array;

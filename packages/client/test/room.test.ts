@@ -1,10 +1,11 @@
 import { getEventListeners } from "node:events";
 import type { ScriptedClient } from "@lekt/testkit";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { join, type RoomEvent } from "../src/index.ts";
 import { RoomLog } from "./room-log.ts";
 import { named } from "./roster-objects.ts";
 import { serve, signalled } from "./servers.ts";
+import { catchUncaught } from "./uncaught.ts";
 
 async function welcome(client: ScriptedClient): Promise<void> {
   const { object } = await client.setup();
@@ -58,14 +59,7 @@ describe("events", () => {
   });
 
   test("a listener that throws: an uncaught exception, and nobody else notices", async () => {
-    const uncaught = process.listeners("uncaughtException");
-    const errors: unknown[] = [];
-    process.removeAllListeners("uncaughtException");
-    process.on("uncaughtException", (error) => errors.push(error));
-    onTestFinished(() => {
-      process.removeAllListeners("uncaughtException");
-      for (const listener of uncaught) process.on("uncaughtException", listener);
-    });
+    const errors = catchUncaught();
     const server = await serve(comings("ann", "bob"));
     await using room = await join(server.url);
     room.on(() => {

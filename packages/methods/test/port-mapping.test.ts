@@ -241,6 +241,15 @@ describe("NAT-PMP", () => {
     }
   });
 
+  test("removes what it was asked to open when it was closed", async () => {
+    const { router, gateway: pmp } = await gateway();
+    const { mapping } = kept(pmp);
+    for (const opcode of [0, 2]) expect((await router.requests.next())[1]).toBe(opcode);
+    await mapping.close();
+    const removal = Buffer.from([0, 2, 0, 0, 0x0f, 0xa0, 0, 0, 0, 0, 0, 0]);
+    expect(await router.requests.next()).toEqual(removal);
+  });
+
   test("takes a refusal", async () => {
     const { router, gateway: pmp } = await gateway();
     router.result = 2;
@@ -294,6 +303,15 @@ describe("UPnP", () => {
     expect(renewed.port).toBe(40_000);
     expect([...router.mapped]).toEqual([`${transport.toUpperCase()} 40000`]);
     await renewed.remove(NEVER);
+    expect([...router.mapped]).toEqual([]);
+  });
+
+  test("removes what it was asked to open when it was closed", async () => {
+    const router = await FakeUpnpGateway.open();
+    closing.push(() => router.close());
+    const { mapping } = kept(upnpGateway(await upnpNat().getGateway(router.description)));
+    await expect.poll(() => router.mapped.size, { interval: 1 }).toBe(1);
+    await mapping.close();
     expect([...router.mapped]).toEqual([]);
   });
 

@@ -8,6 +8,20 @@ import type { TcpOptions } from "../src/tcp/tcp-method.ts";
 import { FakeAttempt, IDENTITY_A, IDENTITY_B, LoopbackListener, started } from "./fake-host.ts";
 import { ended, facts, LOOPBACK, method, pair, ports, text } from "./tcp-fixture.ts";
 
+test("a peer that names where this machine listens does not lead it to itself", async () => {
+  const { a, peer } = await pair();
+  const payload = await a.host.published.next();
+  const attempt = new FakeAttempt({ ...peer, payload });
+  const dialling = a.method.dial(attempt);
+  await a.host.signals.next();
+  expect(attempt.notes).toContain(
+    `tcp 127.0.0.1:${ports(payload).port} is not dialled: this machine listens there`,
+  );
+  attempt.abort.abort();
+  await expect(dialling).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+  expect(a.host.acceptedPaths.size).toBe(0);
+});
+
 describe("what is published", () => {
   test("is no port before the server has told where it sees this machine", async () => {
     const { payload } = await method();

@@ -17,7 +17,7 @@ export interface ConnectionRequest {
 export interface ConnectionOptions {
   /**
    * Who may connect. Default: with a network key whoever has it, else whoever is in the roster.
-   * To be decided within seconds; who is refused is told so.
+   * To be decided within seconds; who is refused is told so. Where it throws, the peer is refused.
    */
   readonly accept?: (request: ConnectionRequest) => boolean | Promise<boolean>;
   /**
@@ -27,13 +27,14 @@ export interface ConnectionOptions {
   readonly onStranger?: (remote: string) => void;
 }
 
-interface Entry extends ConnectionOptions {
+/** What is done with a label. */
+export interface LabelEntry extends ConnectionOptions {
   readonly handler: ConnectionHandler;
 }
 
 /** What is done with connections, by label. */
 export class ConnectionHandlers {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, LabelEntry>();
 
   /** @returns removes it. @throws LektError `LEKT_OPTION` where the label has one. */
   add(label: string, handler: ConnectionHandler, options: ConnectionOptions): () => void {
@@ -50,7 +51,7 @@ export class ConnectionHandlers {
     };
   }
 
-  get(label: string): Entry | undefined {
+  get(label: string): LabelEntry | undefined {
     return this.#entries.get(label);
   }
 
@@ -58,10 +59,9 @@ export class ConnectionHandlers {
     for (const { onStranger } of this.#entries.values()) onStranger?.(remote);
   }
 
-  /** Nobody gets what comes for a label whose handler was removed meanwhile. */
-  hand(stream: PeerStream, peer: Peer | undefined): void {
-    const entry = this.#entries.get(stream.label);
-    if (!entry) {
+  /** @param entry that let the peer in; nobody gets the stream where it was removed meanwhile */
+  hand(entry: LabelEntry, stream: PeerStream, peer: Peer | undefined): void {
+    if (this.#entries.get(stream.label) !== entry) {
       stream.destroy();
       return;
     }

@@ -41,14 +41,21 @@ export function searchDirect(
   };
   const run = async (count: number) => {
     if (!isWanted()) return schedule(count);
+    // The reasons of a failure stand in the trace.
+    const direct = await search(over.signal).catch(() => undefined);
+    if (direct && isWanted()) return offer(direct);
+    direct?.destroy();
+    schedule(count + 1);
+  };
+  const offer = (direct: PeerStream) => {
+    stop();
     try {
-      const direct = await search(over.signal);
-      if (!isWanted()) return direct.destroy();
-      stop();
       stream.emit("direct", direct);
-    } catch {
-      // The reasons stand in the trace.
-      schedule(count + 1);
+    } catch (error) {
+      // A listener's own, and nobody's to catch.
+      queueMicrotask(() => {
+        throw error;
+      });
     }
   };
   schedule(1);

@@ -14,6 +14,7 @@ import {
   SERVER_IDENTITY,
   toHex,
 } from "@lekt/protocol";
+import { badOption } from "../offers.ts";
 import type { Peer } from "../peer.ts";
 import { AttemptGate } from "./attempt-gate.ts";
 import { CircuitRequests } from "./circuit-requests.ts";
@@ -21,6 +22,9 @@ import { decodeJsonObject, decodePeerSignal, encodePeerSignal } from "./peer-sig
 
 /** Entries in the roster that show one identity and are tried. */
 export const MAX_ENTRIES_OF_IDENTITY = 4;
+
+/** Methods hold sockets, and what they know of one network. */
+const started = new WeakSet<ConnectionMethod<Duplex>>();
 
 /** Who opened a path, where that was agreed on by signals. */
 export type PathOwner = Parameters<MethodHost<Duplex>["accepted"]>[1];
@@ -60,8 +64,14 @@ export class MethodBench {
     this.methods = options.methods;
   }
 
-  /** @returns what is to be published, by method. */
+  /** @returns what is to be published, by method. @throws LektError `LEKT_OPTION` where one served a room before. */
   async start(): Promise<ReadonlyMap<number, Uint8Array>> {
+    const used = this.methods.find((method) => started.has(method));
+    if (used) {
+      const why = "each room needs its own, so make them anew for each join";
+      throw badOption("methods", `the ${used.name} that another room had`, why);
+    }
+    for (const method of this.methods) started.add(method);
     try {
       for (const method of this.methods) {
         const payload = await method.start(this.#hostOf(method));

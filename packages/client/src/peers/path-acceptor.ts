@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { fromHex, LektError, type RawPath, scopedAddress, tlsSide, toHex } from "@lekt/protocol";
 import type { Peer } from "../peer.ts";
-import { ConnectionHandlers } from "./connection-handlers.ts";
+import { ConnectionHandlers, type LabelEntry } from "./connection-handlers.ts";
 import type { PathOwner } from "./method-bench.ts";
 import { peerStreamOf } from "./peer-stream.ts";
 import { type SecuredPath, type SecuredPeer, type SecurePathOptions, securePath } from "./secure-path.ts";
@@ -48,11 +48,15 @@ export class PathAcceptor {
       return;
     }
     try {
-      const secured = await this.#secure(raw, by);
+      let entry: LabelEntry | undefined;
+      const secured = await this.#secure(raw, by, async (peer) => {
+        entry = await this.#entryThatTakes(peer, addressOf(raw));
+        return entry !== undefined;
+      });
       const identity = toHex(secured.identity);
       const trace = { peer: identity, attempts: [], omitted: 0 };
       const peer = this.#options.peer(identity, addressOf(raw));
-      this.handlers.hand(peerStreamOf({ method, raw, secured }, trace), peer);
+      if (entry) this.handlers.hand(entry, peerStreamOf({ method, raw, secured }, trace), peer);
     } catch (error) {
       // The peer knows why, or was never there.
       stream.destroy();
@@ -63,7 +67,11 @@ export class PathAcceptor {
     }
   }
 
-  #secure(raw: RawPath<Duplex>, by: PathOwner): Promise<SecuredPath> {
+  #secure(
+    raw: RawPath<Duplex>,
+    by: PathOwner,
+    accept: (peer: SecuredPeer) => Promise<boolean>,
+  ): Promise<SecuredPath> {
     const { identity, networkKey, timeoutMs, agreedTimeoutMs, closing } = this.#options;
     const expected = by && fromHex(by.identity);
     return securePath(raw.stream, {
@@ -72,19 +80,25 @@ export class PathAcceptor {
       ...(expected && { expected }),
       role: "accepting",
       tls: tlsSide(raw.dialled, toHex(identity.fingerprint), by?.identity ?? ""),
-      accept: (peer) => this.#accepts(peer, addressOf(raw)),
+      accept,
       timeoutMs: by ? agreedTimeoutMs : timeoutMs,
       signal: closing,
     });
   }
 
   /** Strangers are refused (spec 9.9): who has no network key to prove has to be in the roster. */
-  async #accepts({ identity, label }: SecuredPeer, address: string | undefined): Promise<boolean> {
+  async #entryThatTakes(
+    { identity, label }: SecuredPeer,
+    address: string | undefined,
+  ): Promise<LabelEntry | undefined> {
     const entry = this.handlers.get(label);
-    if (!entry) return false;
     const find = () => this.#options.peer(toHex(identity), address);
-    if (entry.accept) return entry.accept({ identity, label, peer: find() });
-    return this.#options.networkKey !== undefined || this.#comesIntoRoster(find);
+    const accepts = async () => {
+      if (entry?.accept) return entry.accept({ identity, label, peer: find() });
+      return this.#options.networkKey !== undefined || this.#comesIntoRoster(find);
+    };
+    // It may have been removed meanwhile, and one that took its place may let in others.
+    return entry && (await accepts()) && this.handlers.get(label) === entry ? entry : undefined;
   }
 
   /** A peer that has just joined may be here before the news of it. */

@@ -29,11 +29,11 @@ export class PathGuard {
       signal?.removeEventListener("abort", onAbort);
     };
     if (signal?.aborted) onAbort();
-    if (raw.destroyed) this.#fail(pathError(new Error("it was closed")));
   }
 
-  /** The path breaks where `stream` does; from now on its errors are never unhandled. */
+  /** The path breaks where `stream` does, or has already; from now on its errors are never unhandled. */
   watch(stream: Duplex): void {
+    if (stream.destroyed) this.#fail(pathError(stream.errored ?? new Error("it was closed")));
     stream.on("error", (error) => this.#fail(pathError(error)));
     // What broke the path is told later than the closing of the layer below.
     stream.once("close", () => setImmediate(() => this.#fail(pathError(new Error("it was closed")))));

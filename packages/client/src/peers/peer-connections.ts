@@ -254,6 +254,9 @@ export class PeerConnections {
 
   #methodsNamed(names: readonly string[] | undefined): readonly ConnectionMethod<Duplex>[] {
     const { methods } = this.#settings;
+    if (names && !(Array.isArray(names) && names.length > 0)) {
+      throw badOption("methods", "that", 'it is an array of names, such as ["tcp", "udp"], and not empty');
+    }
     const unknown = names?.find((name) => !methods.some((method) => method.name === name));
     if (unknown !== undefined) {
       const known = methods.map(({ name }) => name).join(", ");

@@ -63,6 +63,8 @@ export class PeerStream extends Duplex {
     inner.once("end", () => this.push(null));
     inner.on("error", (error) => this.destroy(pathError(error)));
     inner.once("close", () => this.#onInnerClose());
+    // It may have come right behind the preamble.
+    if (inner.readableEnded) this.push(null);
   }
 
   override _read(): void {

@@ -22,6 +22,8 @@ export function startTls(raw: Duplex, begins: "client" | "server", own: LektIden
   const carrier = new PathCarrier(raw);
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => reject(pathError(error));
+    // For Node.js the other direction goes on, and no handshake comes to an end in it.
+    carrier.once("end", () => failed(cutOffError()));
     const begun = (tls: TLSSocket) => failWhereCutOff(tls, carrier).on("error", failed);
     if (begins === "client") {
       const tls = begun(connect({ ...options, socket: carrier, checkServerIdentity: () => undefined }));
@@ -45,10 +47,14 @@ function failWhereCutOff(tls: TLSSocket, carrier: Duplex): TLSSocket {
     isEnded ||= bytes === null;
     return push(bytes, encoding);
   };
-  const cutOff = () => tls.destroy(new LektError("LEKT_PATH", "The path to the peer was cut off."));
+  const cutOff = () => tls.destroy(cutOffError());
   carrier.prependOnceListener("end", () => isEnded || cutOff());
   carrier.prependOnceListener("close", () => (isEnded && tls.writableFinished) || cutOff());
   return tls;
+}
+
+function cutOffError(): LektError {
+  return new LektError("LEKT_PATH", "The path to the peer was cut off.");
 }
 
 /**

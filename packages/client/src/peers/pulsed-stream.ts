@@ -48,6 +48,8 @@ export class PulsedStream extends Duplex {
     });
     tls.resume();
     this.#timer = setInterval(() => this.#tick(), intervalMs);
+    // It may have come right behind the preamble.
+    if (tls.readableEnded) this.#tlsEnded();
   }
 
   override _read(): void {

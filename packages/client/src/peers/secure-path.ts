@@ -67,7 +67,7 @@ export async function securePath(raw: Duplex, options: SecurePathOptions): Promi
     const tls = await guard.until(() => startTls(raw, options.tls, options.identity));
     const tlsMs = performance.now() - tlsStartMs;
     guard.watch(tls);
-    const identity = provenIdentity(tls);
+    const identity = await guard.until(() => provenIdentity(tls));
     checkIdentity(identity, options.expected);
     await guard.until(() => options.turn?.());
     const isDialing = options.role === "dialing";

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { directSearchDelayMs, MAX_DIRECT_SEARCHES, searchDirect } from "../../src/peers/direct-search.ts";
 import { CONNECT_PACE } from "../../src/peers/peer-connections.ts";
 import { PeerStream } from "../../src/peers/peer-stream.ts";
+import { catchUncaught } from "../uncaught.ts";
 
 const PACE = CONNECT_PACE.directSearch;
 
@@ -73,5 +74,30 @@ describe("a search", () => {
     await vi.advanceTimersByTimeAsync(PACE.maxDelayMs * 10);
     expect(offered).not.toHaveBeenCalled();
     expect(direct.destroyed).toBe(true);
+  });
+
+  test("is made again for who listens after somebody else has stopped to, meanwhile", async () => {
+    const stream = relayedStream().on("direct", () => {});
+    const direct = relayedStream();
+    const search = vi.fn(async () => {
+      if (search.mock.calls.length === 1) stream.removeAllListeners("direct");
+      return search.mock.calls.length === 1 ? relayedStream() : direct;
+    });
+    searchDirect(stream, PACE, new AbortController().signal, search);
+    await vi.advanceTimersByTimeAsync(PACE.firstDelayMs);
+    const offered = vi.fn();
+    stream.on("direct", offered);
+    await vi.advanceTimersByTimeAsync(directSearchDelayMs(2, PACE));
+    expect(offered.mock.calls).toEqual([[direct]]);
+  });
+
+  test("a listener that throws: an uncaught exception", async () => {
+    const errors = catchUncaught();
+    const stream = relayedStream().on("direct", () => {
+      throw new Error("mine");
+    });
+    searchDirect(stream, PACE, new AbortController().signal, async () => relayedStream());
+    await vi.advanceTimersByTimeAsync(PACE.firstDelayMs);
+    expect(errors).toEqual([new Error("mine")]);
   });
 });

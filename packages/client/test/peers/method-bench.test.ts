@@ -208,6 +208,20 @@ test("where one method cannot start, what was opened is closed", async () => {
   expect(one.told).toEqual(["closed"]);
 });
 
+test("a method that another room had is refused, and stays with that one", async () => {
+  const one = new Noting("one", 40);
+  const bench = benchWith(one);
+  await bench.start();
+  const again = expect(benchWith(new Noting("two", 41), one).start()).rejects;
+  await again.toMatchObject({
+    code: "LEKT_OPTION",
+    message: expect.stringMatching(/the one that another room/),
+  });
+  expect(one.told).toEqual([]);
+  await bench.close();
+  await expect(benchWith(one).start()).rejects.toMatchObject({ code: "LEKT_OPTION" });
+});
+
 describe("where several show one identity", () => {
   const method = new Noting("one", 40);
   const ada = toHex(ADA);

@@ -182,6 +182,25 @@ describe("who may connect", () => {
     const request = { identity: a.identity, label: "x", peer: undefined };
     expect(asked).toEqual([request, request]);
   });
+
+  test("and whoever one handler let in is not given to another one that took its place", async () => {
+    const [a, b] = await new PeerHub().pair();
+    const letIn = new Promise<(isWelcome: boolean) => void>((resolve) => {
+      const remove = b.connections.onConnection("x", () => expect.unreachable("removed"), {
+        accept: () => {
+          remove();
+          return new Promise(resolve);
+        },
+      });
+    });
+    const connecting = a.connections.connect(b.identity, { label: "x" });
+    const decide = await letIn;
+    const got: PeerStream[] = [];
+    b.connections.onConnection("x", (stream) => got.push(stream), { accept: () => false });
+    decide(true);
+    await expect(connecting).rejects.toMatchObject({ code: "LEKT_PEER_REFUSED" });
+    expect(got).toEqual([]);
+  });
 });
 
 describe("the race", () => {
@@ -362,6 +381,7 @@ describe("errors", () => {
     ["no hex", () => "ada", {}],
     ["a peer without an identity", ({ asPeer }: HubPeer) => ({ ...asPeer, identity: undefined }), {}],
     ["a method that is not there", (_: HubPeer, b: HubPeer) => b.identity, { methods: ["tcp"] }],
+    ["no method", (_: HubPeer, b: HubPeer) => b.identity, { methods: [] }],
     ["no time", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: 0 }],
     ["no grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: -1 }],
     ["too much grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: MAX_GRACE_MS + 1 }],
@@ -392,11 +412,12 @@ describe("errors", () => {
   });
 
   test("of an identity that several show: no other entry's name, and what to do", async () => {
-    const [a, b] = await new PeerHub().pair();
+    const hopeless = stuck("loop", 40, () => Promise.reject(new LektError("LEKT_PATH", "No.")));
+    const [a, b] = await new PeerHub().pair({ methods: [hopeless] });
     const entries = ["squatter", "ada"].map((name) => ({ ...b.asPeer, id: name, name }));
     a.connections.attach({ peersWith: () => entries, signal: () => true, publish: () => {} });
     const messageOf = (peer: PeerReference) =>
-      a.connections.connect(peer, { methods: [] }).then(
+      a.connections.connect(peer).then(
         () => "",
         ({ message }: Error) => message,
       );

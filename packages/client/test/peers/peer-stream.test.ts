@@ -32,6 +32,13 @@ test("what the stream below closes without an end is no end", async () => {
   await expect(finished(stream.resume())).rejects.toMatchObject({ code: "LEKT_PATH" });
 });
 
+test("an end that came before it is one, too", async () => {
+  const [inner, far] = duplexPair();
+  far.end();
+  await once(inner.resume(), "end");
+  await once(streamOver(inner).resume(), "end");
+});
+
 test("destroying it destroys what is below", async () => {
   const [inner] = duplexPair();
   streamOver(inner).destroy();

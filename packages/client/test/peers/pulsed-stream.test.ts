@@ -201,6 +201,14 @@ describe("is broken", () => {
     });
   });
 
+  test("by an end below right behind the preamble", async () => {
+    const [below, peer] = duplexPair();
+    peer.end();
+    await once(below.resume(), "end");
+    const stream = new PulsedStream(below, 60_000);
+    await expect(finished(stream.resume())).rejects.toMatchObject({ code: "LEKT_PATH" });
+  });
+
   test("by an end below before the frame that says so", async () => {
     const [stream, peer] = withBarePeer();
     peer.end(frame(Buffer.from("half of i")));

@@ -85,6 +85,17 @@ describe.each(RAW_PAIRS)("a forger, over $kind,", ({ rawPair }) => {
     }
   });
 
+  it("ends before TLS stands, and gives its place back at once", async () => {
+    for (const first of ["", "\u0016\u0003\u0001"]) {
+      const [a, b] = await rawPair();
+      a.on("error", () => {}).end(first);
+      await expect(accepting(b)).rejects.toMatchObject({ message: expect.stringContaining("cut off") });
+      const [c, d] = await rawPair();
+      d.on("error", () => {}).end(first);
+      await expect(dialing(c)).rejects.toMatchObject({ message: expect.stringContaining("cut off") });
+    }
+  });
+
   it("waits for TLS to begin, as we do, and both notice", async () => {
     const sides = bothSides(await rawPair(), { tls: "server", timeoutMs: 200 }, { timeoutMs: 200 });
     expect(await outcomes(sides)).toEqual(["LEKT_PATH", "LEKT_PATH"]);
@@ -93,6 +104,22 @@ describe.each(RAW_PAIRS)("a forger, over $kind,", ({ rawPair }) => {
   it("begins TLS, as we do, and both notice", async () => {
     const sides = bothSides(await rawPair(), {}, { tls: "client" });
     expect(await outcomes(sides)).toEqual(["LEKT_PATH", "LEKT_PATH"]);
+  });
+});
+
+test("a path that ends right behind the handshake is cut off, and shows nothing of who it was", async () => {
+  const [a, near] = await memoryPair();
+  const [far, b] = await memoryPair();
+  far.pipe(near);
+  let flights = 0;
+  near.on("data", (flight) => {
+    far.write(flight);
+    if (++flights === 2) far.end();
+  });
+  rawTlsClient(a);
+  await expect(accepting(b)).rejects.toMatchObject({
+    code: "LEKT_PATH",
+    message: expect.stringContaining("cut off"),
   });
 });
 

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { defaultGateway } from "./default-gateway.ts";
-import { type Gateway, MAPPING_LIFETIME_SECONDS, type MappingRequest } from "./gateway.ts";
+import { type Gateway, MAPPING_LIFETIME_SECONDS, type MappingRequest, withGrace } from "./gateway.ts";
 import {
   decodeMapResponse,
   decodeOuterAddressResponse,
@@ -43,7 +43,7 @@ export function natPmpGateway(host: string, port = PMP_PORT): Gateway {
     async map(request, signal) {
       const address = await ask(encodeOuterAddressRequest(), decodeOuterAddressResponse, signal);
       const wanted = { outerPort: request.wantedPort, lifetimeSeconds: MAPPING_LIFETIME_SECONDS };
-      const { outerPort, lifetimeSeconds } = await askToMap(request, wanted, signal);
+      const { outerPort, lifetimeSeconds } = await askToMap(request, wanted, withGrace(signal));
       return {
         address,
         port: outerPort,

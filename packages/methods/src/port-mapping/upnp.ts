@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Gateway as UpnpGateway } from "@achingbrain/nat-port-mapper";
-import { type Gateway, MAPPING_LIFETIME_SECONDS, MappingRefused } from "./gateway.ts";
+import { type Gateway, MAPPING_LIFETIME_SECONDS, MappingRefused, withGrace } from "./gateway.ts";
 
 const SEARCH_MS = 5_000;
 const WAN_IP_CONNECTION = "urn:schemas-upnp-org:service:WANIPConnection:2";
@@ -24,9 +24,10 @@ export function upnpGateway(gateway: UpnpGateway): Gateway {
         description: "LEKT",
         ttl: MAPPING_LIFETIME_SECONDS * 1_000,
         autoRefresh: false,
-        signal,
+        signal: withGrace(signal),
       };
       const local = await localAddressToward(gateway.host);
+      signal.throwIfAborted();
       // It has answered the search: whatever fails now is its refusal.
       const mapped = await gateway.map(port, local, options).catch((cause: unknown) => {
         throw new MappingRefused("The gateway opens no port.", { cause });

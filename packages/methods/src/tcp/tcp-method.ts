@@ -181,7 +181,7 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
     if (peerAddress !== undefined && ports.port !== 0)
       candidates.unshift({ address: peerAddress, port: ports.port });
     const { allowed, refused } = allowedTargets({
-      candidates,
+      candidates: candidates.filter((candidate) => !this.#isOwnListener(attempt, candidate)),
       peerAddress,
       ownPublicAddress: this.#facts?.publicAddress,
       ownLocalAddress: this.#facts?.localAddress,
@@ -189,6 +189,16 @@ export class TcpMethod implements ConnectionMethod<Duplex> {
     for (const { candidate, reason } of refused)
       attempt.note(`tcp ${endpointText(candidate.address, candidate.port)} is not dialled: ${reason}`);
     return allowed;
+  }
+
+  /** Two machines may have the same private address, such as that of their containers, and the same port. */
+  #isOwnListener(attempt: DialAttempt, { address, port }: Endpoint): boolean {
+    const { listener } = this.#started();
+    const scoped = scopedAddress(address);
+    const isOwnOne = port === listener.port && !!scoped && takes(listener, scoped) && isOwn(scoped);
+    if (isOwnOne)
+      attempt.note(`tcp ${endpointText(address, port)} is not dialled: this machine listens there`);
+    return isOwnOne;
   }
 
   #isBehindRouter({ listener }: Running): boolean {

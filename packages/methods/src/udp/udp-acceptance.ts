@@ -71,6 +71,9 @@ export class UdpAcceptance {
     }
     try {
       await this.#punch(socket);
+    } catch (error) {
+      // The peer chooses ids, too, and may have taken that of this stream for another one meanwhile (spec 9.7.2).
+      this.#refuse((error as Error).message);
     } finally {
       await this.#run?.over;
       this.#network.release(socket);

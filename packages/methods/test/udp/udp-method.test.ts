@@ -10,6 +10,7 @@ import {
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MAX_ANSWERS } from "../../src/network/answer-tries.ts";
 import { MAX_ACCEPTING, MAX_ACCEPTING_OF_A_PEER } from "../../src/udp/udp-method.ts";
+import { UdpNetwork } from "../../src/udp/udp-network.ts";
 import { UdpSocket } from "../../src/udp/udp-socket.ts";
 import { FakeAttempt, IDENTITY_A, IDENTITY_B } from "../fake-host.ts";
 import { StunResponder } from "./stun-responder.ts";
@@ -395,6 +396,43 @@ describe("the method udp", () => {
     here.stream.end("still here");
     expect(await text(there.stream)).toBe("still here");
     await expect(a.method.dial(new FakeAttempt(b.target))).rejects.toMatchObject({ code: "LEKT_ABORTED" });
+  });
+
+  it("refuses a path whose stream's id a peer has taken meanwhile, and lives on", async () => {
+    const [a, b] = [await side(IDENTITY_A), await side(IDENTITY_B)];
+    const told: PeerSignal[] = [];
+    passOn(a, b);
+    passOn(b, a, (message) => {
+      told.push(message);
+      return message;
+    });
+    await connected(a, b);
+    const [taken] = told;
+    const { describe: describeOwn } = UdpNetwork.prototype;
+    const spy = vi.spyOn(UdpNetwork.prototype, "describe").mockImplementation(async function (
+      this: UdpNetwork,
+      ...asked
+    ) {
+      return { ...(await describeOwn.apply(this, asked)), stream: taken?.["stream"] as number };
+    });
+    onTestFinished(() => spy.mockRestore());
+    const again = new FakeAttempt(b.target, "0123456789abcdef");
+    // It may have its path before it hears of that.
+    const dialling = a.method
+      .dial(again)
+      .then(({ stream }) => destroyLater(stream))
+      .catch(() => {});
+    await expect
+      .poll(() => told.at(-1))
+      .toMatchObject({
+        type: "fail",
+        attempt: again.id,
+        reason: "the id of the stream is in use",
+      });
+    again.abort.abort();
+    await dialling;
+    spy.mockRestore();
+    await connected(a, b, new FakeAttempt(b.target, "fedcba9876543210"));
   });
 
   it("names what stands in the way of a peer", async () => {
