@@ -11,6 +11,8 @@ export interface CircuitRelayOptions extends CircuitTableOptions {
 
 /** A connection through which nothing goes is probed after so long; one that is dead is gone some 10 s later. */
 const KEEP_ALIVE_DELAY_MS = 5_000;
+/** So long who is left may read what the system has taken for it, before it sees the break. */
+const PARTING_MS = 10_000;
 
 /**
  * The rim of a relay: joins two sockets. What waits for a slow reader, and what comes before the other
@@ -138,8 +140,22 @@ export class CircuitRelay {
   }
 }
 
-/** One side is gone: what it sent in full still reaches the other, which otherwise sees the break. */
+/**
+ * One side is gone: what it sent in full still reaches the other, which otherwise sees the break. What that one
+ * sends is thrown away: unread it would make TCP reset the connection, and what is on its way be lost (spec 6.5).
+ */
 function leave(gone: Socket, other: Socket): void {
-  if (gone.readableEnded) other.destroySoon();
-  else other.resetAndDestroy();
+  if (!gone.readableEnded) {
+    other.resetAndDestroy();
+    return;
+  }
+  other.unpipe(gone);
+  other.resume();
+  other.end();
+  const part = () => {
+    const timer = setTimeout(() => other.destroy(), PARTING_MS);
+    other.once("close", () => clearTimeout(timer));
+  };
+  if (other.writableFinished) part();
+  else other.once("finish", part);
 }
