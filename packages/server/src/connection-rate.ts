@@ -20,4 +20,10 @@ export class ConnectionRate {
     this.#counts.set(group, count);
     return count <= this.#perSecond;
   }
+
+  /** Whether the next one is over the limit. */
+  isUsedUp(group: AddressGroup, nowMs: number): boolean {
+    if (nowMs - this.#windowStartMs >= 1_000) return false;
+    return (this.#counts.get(group) ?? 0) >= this.#perSecond;
+  }
 }

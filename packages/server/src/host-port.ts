@@ -12,3 +12,8 @@ export function isHostPort(text: string): boolean {
   const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/]+):([0-9]{1,5})$/.exec(text);
   return match !== null && Number(match[2]) >= 1 && Number(match[2]) <= 65_535;
 }
+
+/** Whether it is a name or an address, an IPv6 address with or without brackets. */
+export function isHost(text: string): boolean {
+  return rosterAddress(text) !== undefined || isHostPort(`${text}:1`);
+}

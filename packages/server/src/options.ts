@@ -17,7 +17,7 @@ import {
 } from "@lekt/protocol";
 import type { Logger } from "pino";
 import { descriptorLimit } from "./descriptor-limit.ts";
-import { isHostPort } from "./host-port.ts";
+import { isHost, isHostPort } from "./host-port.ts";
 import { type Ranges, resolveNumbers } from "./number-options.ts";
 import { CIRCUIT_DEFAULTS, CIRCUIT_RANGES, checkRelayKey, circuitsWithin } from "./relay/circuit-options.ts";
 
@@ -176,6 +176,7 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   const maxCircuits = relaysHere ? circuitsWithin(numbers.maxCircuits, available / 4) : numbers.maxCircuits;
   const left = relaysHere ? available - 2 * maxCircuits : available;
   if (options.relayKey) checkRelayKey(options.relayKey);
+  checkPublicHost(options);
   checkRelayAddress(options);
   return {
     ...numbers,
@@ -192,6 +193,14 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     relayKey: options.relayKey,
     relayAddress: options.relayAddress,
   };
+}
+
+function checkPublicHost({ publicHost }: ServerOptions): void {
+  if (publicHost === undefined || isHost(publicHost)) return;
+  throw new LektError(
+    "LEKT_OPTION",
+    `publicHost must be a name or an address, without a port, not "${safeText(publicHost)}".`,
+  );
 }
 
 function checkRelayAddress({ relayAddress, relayKey }: ServerOptions): void {

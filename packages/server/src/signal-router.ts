@@ -42,6 +42,8 @@ export class SignalRouter {
   }
 
   #answer(sender: Visitor, payload: Uint8Array): number {
+    // Who shows the server's own identity is answered nothing (spec 8.1.6).
+    if (!sender.session.signalIdentity) return 0;
     const circuit = wantOf(payload) === "circuit" ? this.#services?.grantCircuit(sender.link) : undefined;
     if (!circuit) return 0;
     this.#replies.signal(sender, encodeSignal(SERVER_IDENTITY, encodeUtf8(JSON.stringify(circuit))));

@@ -105,6 +105,19 @@ describe("the relay's options", () => {
   });
 });
 
+describe("the public host", () => {
+  test.each(["lekt.example.org", "192.0.2.1", "2001:db8::1", "[2001:db8::1]"])("may be %s", (publicHost) => {
+    expect(resolveOptions({ publicHost }).publicHost).toBe(publicHost);
+  });
+
+  test.each(["", "lekt.example.org:15358", "lekt://lekt.example.org", "a b", "2001:db8::1::2"])(
+    "may not be %o: clients would be told what they cannot reach",
+    (publicHost) => {
+      expect(() => resolveOptions({ publicHost })).toThrow(`without a port, not "${publicHost}"`);
+    },
+  );
+});
+
 test("what is no number is passed on, with its default", () => {
   const nothing = { host: undefined, logger: undefined, authorize: undefined };
   const switches = { acceptInsecureTokens: false, defaultNetwork: true, stun: true, relay: true };

@@ -141,13 +141,14 @@ describe("the identity of the server (spec 8.1.6)", () => {
     expect(textsOf(ada)).toEqual(["00: "]);
   });
 
-  test("is nobody else's: who shows it is not reached, and does not speak in its name", () => {
-    const server = new VirtualServer();
+  test("is nobody else's: who shows it is not reached, does not speak in its name, and gets nothing of it", () => {
+    const server = new VirtualServer({}, { services: granting(() => circuit) });
     const ada = server.join(takesSignals(ADA));
     const impostor = server.join(takesSignals(SERVER_IDENTITY));
     impostor.signal(ADA, OFFER);
+    impostor.signal(SERVER_IDENTITY, WANT);
     ada.signal(SERVER_IDENTITY, OFFER);
-    expect(textsOf(impostor)).toEqual(["ad: "]);
+    expect(textsOf(impostor)).toEqual(["ad: ", "00: "]);
     expect(textsOf(ada)).toEqual(["00: "]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { addressGroup, encodeAccept, type RejectWord, rosterAddress } from "@lekt/protocol";
 import type { EventLog } from "../event-log.ts";
+import { DESCRIPTOR_RESERVE } from "../options.ts";
 import { refuseSocket } from "../refused-socket.ts";
 import { CircuitTable, type CircuitTableOptions } from "./circuit-table.ts";
 
@@ -11,6 +12,10 @@ export interface CircuitRelayOptions extends CircuitTableOptions {
 
 /** A connection through which nothing goes is probed after so long; one that is dead is gone some 10 s later. */
 const KEEP_ALIVE_DELAY_MS = 5_000;
+/** Of the descriptors kept in reserve, so many may tell the refused why; who comes then is cut off. */
+const REFUSED_AT_ONCE = DESCRIPTOR_RESERVE / 8;
+/** So long who is left may read what the system has taken for it, before it sees the break. */
+const PARTING_MS = 10_000;
 
 /**
  * The rim of a relay: joins two sockets. What waits for a slow reader, and what comes before the other
@@ -22,7 +27,7 @@ export class CircuitRelay {
   readonly #log: EventLog;
   /** Those that are refused included. */
   readonly #sockets = new Set<Socket>();
-  readonly #refused = new WeakSet<Socket>();
+  readonly #refused = new Set<Socket>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #onEmpty: () => void = () => {};
@@ -56,7 +61,7 @@ export class CircuitRelay {
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     const [nowMs, unixSeconds] = [performance.now(), Math.floor(Date.now() / 1_000)];
     const verdict = this.#table.arrived(socket, token, addressGroup(address), nowMs, unixSeconds);
-    if (verdict.type === "refused") this.#refuse(socket, verdict.word, verdict.text);
+    if (verdict.type === "refused") this.#turnAway(socket, verdict.word, verdict.text);
     else if (verdict.type === "paired") this.#join(socket, verdict.partner);
     this.#schedule();
   }
@@ -89,6 +94,12 @@ export class CircuitRelay {
     });
   }
 
+  /** Whoever comes next may have its place, while it is being told why. */
+  #turnAway(socket: Socket, word: RejectWord, text: string): void {
+    if (this.#refused.size < REFUSED_AT_ONCE) this.#refuse(socket, word, text);
+    else socket.destroy();
+  }
+
   #refuse(socket: Socket, word: RejectWord, text: string): void {
     this.#log.refused(socket.remoteAddress ?? "", word, text, performance.now());
     this.#refused.add(socket);
@@ -119,6 +130,7 @@ export class CircuitRelay {
   #gone(socket: Socket): void {
     this.#table.left(socket);
     this.#sockets.delete(socket);
+    this.#refused.delete(socket);
     this.#schedule();
     if (this.#sockets.size === 0) this.#onEmpty();
   }
@@ -132,14 +144,28 @@ export class CircuitRelay {
 
   #refuseLonely(): void {
     for (const socket of this.#table.takeLonely(performance.now())) {
-      this.#refuse(socket, "timeout", "nobody came to the other end of this circuit");
+      this.#turnAway(socket, "timeout", "nobody came to the other end of this circuit");
     }
     this.#schedule();
   }
 }
 
-/** One side is gone: what it sent in full still reaches the other, which otherwise sees the break. */
+/**
+ * One side is gone: what it sent in full still reaches the other, which otherwise sees the break. What that one
+ * sends is thrown away: unread it would make TCP reset the connection, and what is on its way be lost (spec 6.5).
+ */
 function leave(gone: Socket, other: Socket): void {
-  if (gone.readableEnded) other.destroySoon();
-  else other.resetAndDestroy();
+  if (!gone.readableEnded) {
+    other.resetAndDestroy();
+    return;
+  }
+  other.unpipe(gone);
+  other.resume();
+  other.end();
+  const part = () => {
+    const timer = setTimeout(() => other.destroy(), PARTING_MS);
+    other.once("close", () => clearTimeout(timer));
+  };
+  if (other.writableFinished) part();
+  else other.once("finish", part);
 }

@@ -18,6 +18,8 @@ export class StunRate {
 
   /** Counts a request. @returns whether it is within both limits. */
   admits(group: AddressGroup, nowMs: number): boolean {
+    // Who is over its own limit does not use up what others have in common with it.
+    if (this.#perAddress.isUsedUp(group, nowMs)) return false;
     return this.#total.admits(EVERYBODY, nowMs) && this.#perAddress.admits(group, nowMs);
   }
 }

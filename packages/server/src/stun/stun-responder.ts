@@ -6,6 +6,9 @@ import type { EventLog } from "../event-log.ts";
 import { listenError } from "../listen-error.ts";
 import type { StunRate } from "./stun-rate.ts";
 
+/** Answers that wait where the line is slower than the questions come; beyond that there are none. */
+const MAX_WAITING_BYTES = 65_536;
+
 /** Tells whoever asks by UDP the address that they come from (spec 8.3). */
 export class StunResponder {
   readonly #rate: StunRate;
@@ -51,6 +54,7 @@ export class StunResponder {
     const address = rosterAddress(from.address);
     // Nobody can be answered at port 0.
     if (!address || from.port === 0 || !this.#rate.admits(addressGroup(address), performance.now())) return;
+    if (this.#socket.getSendQueueSize() > MAX_WAITING_BYTES) return;
     const answer = answerBindingRequest(bytes, from);
     // Best effort: who gets no answer asks again.
     if (answer) this.#socket.send(answer, from.port, from.address, () => {});

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket, Socket } from "node:dgram";
 import { once } from "node:events";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import {
@@ -9,7 +9,7 @@ import {
   METHOD,
   payloadOf,
 } from "@lekt/protocol";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createServer } from "../../src/create-server.ts";
 import type { ServerOptions } from "../../src/options.ts";
 import { listening } from "../listening-server.ts";
@@ -106,6 +106,24 @@ describe("a server", () => {
     }
     await ask(silent, port);
     expect(heard).toBe(1);
+  });
+
+  test("answers nothing while more than 64 KiB of answers wait for a slow line", async () => {
+    const { port } = await listening();
+    const waiting = vi.spyOn(Socket.prototype, "getSendQueueSize").mockReturnValue(65_537);
+    onTestFinished(() => waiting.mockRestore());
+    const socket = await udpSocket();
+    let heard = 0;
+    socket.on("message", () => heard++);
+    await expect
+      .poll(() => {
+        socket.send(encodeBindingRequest(randomBytes(12)), port, "127.0.0.1");
+        return waiting.mock.calls.length;
+      })
+      .toBeGreaterThan(2);
+    expect(heard).toBe(0);
+    waiting.mockReturnValue(65_536);
+    await ask(socket, port);
   });
 
   test("has the port after its own as the second one, or any where that is taken", async () => {
