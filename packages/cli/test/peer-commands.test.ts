@@ -349,6 +349,17 @@ describe("lekt pipe that is stopped", () => {
   });
 });
 
+describe("lekt pipe that is stopped before a peer came", () => {
+  it("says so: nothing is no backup", async () => {
+    const server = await serve();
+    const waiting = new User().start(["pipe", await keyUrl(server.url), "--json"]);
+    await once(waiting.child.stderr, "data");
+    const { code, stderr } = await waiting.end("SIGTERM");
+    expect(stderr).toContain("Stopped before a peer came.");
+    expect(code).toBe(1);
+  });
+});
+
 describe("lekt expose and forward", () => {
   it("make a service of one machine appear on the loopback of the other", async () => {
     const server = await serve();

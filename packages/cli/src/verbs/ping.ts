@@ -44,12 +44,8 @@ export function addPing(program: Command): void {
 }
 
 async function ping(url: string, wanted: string | undefined, flags: PingFlags): Promise<void> {
+  if (wanted === undefined) return answer(url, flags);
   await using joined = await PeerRoom.join(url, flags, process.env);
-  if (wanted === undefined) {
-    joined.gate.throwIfShut();
-    if (!joined.stopped.aborted) await once(joined.stopped, "abort");
-    return;
-  }
   const stream = await joined.connect(wanted, { label: PING_LABEL });
   const { method, local, remote, relayed } = stream.path;
   await write(
@@ -84,6 +80,12 @@ async function ping(url: string, wanted: string | undefined, flags: PingFlags): 
   } finally {
     stream.destroy();
   }
+}
+
+async function answer(url: string, flags: PeerFlags): Promise<void> {
+  await using joined = await PeerRoom.joinUnlessStopped(url, flags, process.env);
+  joined?.gate.throwIfShut();
+  await joined?.untilStopped();
 }
 
 async function roundTrips(

@@ -37,7 +37,6 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   await using joined = await PeerRoom.join(url, flags, process.env);
   const stream =
     flags.to === undefined ? await firstPeer(joined) : await joined.connect(flags.to, { label: LABEL });
-  if (!stream) return;
   const abort = () => stream.destroy();
   joined.stopped.addEventListener("abort", abort, { once: true });
   if (flags.to !== undefined) joined.note(`Connected to ${flags.to}: ${pathText(stream)}.`);
@@ -52,12 +51,13 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   });
 }
 
-/** @returns undefined where the command was stopped before anybody came. */
-async function firstPeer(joined: PeerRoom): Promise<PeerStream | undefined> {
+/** @throws LektError `LEKT_ABORTED` and others, where the command is to end before anybody came */
+async function firstPeer(joined: PeerRoom): Promise<PeerStream> {
   joined.gate.throwIfShut();
   joined.note("Waiting for a peer.");
-  return new Promise((resolve) => {
-    joined.stopped.addEventListener("abort", () => resolve(undefined), { once: true });
+  return new Promise((resolve, reject) => {
+    const stopped = new LektError("LEKT_ABORTED", "Stopped before a peer came.");
+    joined.untilStopped().then(() => reject(stopped), reject);
     const stop = joined.onConnection(LABEL, (stream: PeerStream, peer: Peer | undefined) => {
       stop();
       joined.note(`${peerText(stream, peer)} is here.`);
