@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createIdentity, join as joinRoom, type Room } from "@lekt/client";
+import { relay } from "@lekt/methods/relay";
 import { createServer, type LektServer, type ServerOptions } from "@lekt/server";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { PeerRoom } from "../src/peers/peer-room.ts";
+import { PING_LABEL } from "../src/peers/ping-label.ts";
 import { RunningLekt } from "./lekt-process.ts";
 
 let env: Record<string, string>;
@@ -21,6 +24,39 @@ async function listening(options: ServerOptions): Promise<LektServer> {
   onTestFinished(() => server.close());
   return server;
 }
+
+describe("lekt ping that is stopped", () => {
+  it.each<[string, (room: Room, reached: () => void) => void, string]>([
+    [
+      "while it connects",
+      (room, reached) =>
+        room.onConnection(PING_LABEL, () => {}, {
+          accept: () => {
+            reached();
+            return new Promise(() => {});
+          },
+        }),
+      "Stopped before ada was connected.",
+    ],
+    [
+      "while it waits for an answer",
+      (room, reached) => room.onConnection(PING_LABEL, (stream) => stream.once("data", reached)),
+      "Stopped before an answer came.",
+    ],
+  ])("%s ends at once, and says so", async (_, answer, words) => {
+    const server = await listening({ port: 0 });
+    const { port } = server.address as { port: number };
+    const url = `lekt://127.0.0.1:${port}`;
+    const room = await joinRoom(url, { name: "ada", identity: await createIdentity(), methods: [relay()] });
+    onTestFinished(() => room.close());
+    const reached = new Promise<void>((resolve) => answer(room, resolve));
+    const ping = new RunningLekt(["ping", url, "ada", "--allow", "anyone", "--methods", "relay"], env);
+    await reached;
+    const { code, stderr } = await ping.end("SIGINT");
+    expect(stderr).toContain(words);
+    expect(code).toBe(1);
+  });
+});
 
 describe("a command that is there until it is stopped", () => {
   it("ends where the server does not want it back", async () => {

@@ -163,7 +163,10 @@ export class PeerRoom implements AsyncDisposable {
       this.#throwIfAnother(peer);
       this.gate.throwIfStranger(peer.name, peer.identity as Uint8Array);
     }
-    const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
+    const stream = await this.room.connect(peer, { signal: this.stopped, ...options }).catch((cause) => {
+      if (!this.stopped.aborted) throw cause;
+      throw new LektError("LEKT_ABORTED", `Stopped before ${wanted} was connected.`, { cause });
+    });
     // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
     this.#orTell(() => this.#remember(peer));
     return stream;
