@@ -11,8 +11,8 @@ type PipeFlags = PeerFlags & { readonly to?: string };
 const LABEL = "lekt/pipe";
 
 const EXAMPLES = `
-What comes on stdin goes to the peer, what the peer sends goes to stdout; each direction ends by itself. Without --to, the
-first peer that connects is the one.
+What comes on stdin goes to the peer, what the peer sends goes to stdout; each direction ends by itself: where stdin is a
+terminal and stdout is none, with the peer's. Without --to, the first peer that connects is the one.
 ${WHO_IS_CONNECTED}
 
 Examples:
@@ -42,12 +42,21 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   if (flags.to !== undefined) joined.note(`Connected to ${flags.to}: ${pathText(stream)}.`);
   process.stdin.pipe(stream);
   stream.pipe(process.stdout);
+  if (process.stdin.isTTY && !process.stdout.isTTY) endWithPeer(stream);
   // stdout stays open: only the stream's two directions are waited for.
   await closeOf(stream).catch((cause) => {
     if (joined.stopped.aborted)
       throw new LektError("LEKT_ABORTED", "Stopped before both directions had ended.", { cause });
     if (cause instanceof LektError) throw cause;
     throw new LektError("LEKT_PATH", "The connection to the peer broke.", { cause });
+  });
+}
+
+/** Nobody at the keyboard answers what goes into a file. */
+function endWithPeer(stream: PeerStream): void {
+  stream.once("end", () => {
+    process.stdin.unpipe(stream);
+    stream.end();
   });
 }
 
