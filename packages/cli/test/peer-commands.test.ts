@@ -325,8 +325,8 @@ describe("lekt pipe", () => {
 });
 
 describe("a URL that stands in a file", () => {
-  it("is missed where there is no such file", async () => {
-    const { code, stderr } = await new User().run(["ping", "@no-such-file"]);
+  it.each(["ping", "join", "peers"])("is missed by lekt %s where there is no such file", async (verb) => {
+    const { code, stderr } = await new User().run([verb, "@no-such-file"]);
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: "lekt: The file 'no-such-file' of <url>: there is no such file.\n",
