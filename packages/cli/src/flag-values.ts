@@ -14,11 +14,14 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 
 export const port = wholeNumber(0, 65_535);
 
+/** What timers of Node.js take: almost 25 days. */
+const MAX_SECONDS = 2_147_483;
+
 /** Seconds, with a fraction where wanted; gives milliseconds. */
 export function seconds(text: string): number {
   const value = /^[0-9]{1,7}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN;
-  if (value > 0) return Math.round(value * 1_000);
-  throw new InvalidArgumentError("It must be a number of seconds, such as 5 or 0.5.");
+  if (value > 0 && value <= MAX_SECONDS) return Math.round(value * 1_000);
+  throw new InvalidArgumentError(`It must be a number of seconds up to ${MAX_SECONDS}, such as 5 or 0.5.`);
 }
 
 /** Gathered over several flags. */

@@ -110,7 +110,8 @@ describe("the receiver's folder", () => {
     [["a".repeat(256)]],
   ])("is not left by the name %j; the next file is taken", async (path) => {
     const sender = await ScriptedSender.begin(2, 6);
-    const reason = "its name is not allowed: it could lead out of the receiver's folder, or is too long";
+    const reason =
+      "its name is not allowed: it has a slash, a backslash or a control character, or is too long; rename it";
     expect(await sender.offer({ path })).toEqual({ type: "refused", reason });
     expect(await sender.offer({ path: ["good"] })).toEqual({ type: "from", offset: 0 });
     expect(await sender.finish("abc")).toEqual({ type: "stored", name: "good", already: false });

@@ -195,6 +195,16 @@ describe("a file", () => {
     expect(readdirSync(inbox)).toEqual(["other"]);
   });
 
+  it("that has grown since the transfer began costs no other one", async () => {
+    const log = make("log", "abc");
+    const { files } = await outgoingFiles([log, make("other", "x")]);
+    appendFileSync(log, "d");
+    const { sent, received } = await transfer(files);
+    expect(await sent).toMatchObject({ done: 1, failed: 1 });
+    expect((await received).firstFailure).toMatch(/it has grown since the transfer began/);
+    expect(readdirSync(inbox)).toEqual(["other"]);
+  });
+
   it("that cannot be read costs no other one", async () => {
     const paths = [make("a", "a"), make("b", "b"), make("c", "c")];
     const { files } = await outgoingFiles(paths);
@@ -247,11 +257,13 @@ describe("a receiver", () => {
   });
 
   it("takes no more bytes than were announced for all files", async () => {
-    const sender = await ScriptedSender.begin(2, 5);
+    const sender = await ScriptedSender.begin(3, 5);
     expect(await sender.offer({})).toEqual({ type: "from", offset: 0 });
     await sender.finish("abc");
     const reason = "there is more of it than was announced";
     expect(await sender.offer({ path: ["b"] })).toEqual({ type: "refused", reason });
+    const rest = { path: ["c"], size: 2, sha256: sha256("ab") };
+    expect(await sender.offer(rest)).toEqual({ type: "from", offset: 0 });
   });
 
   it("takes no more bytes than a file has", async () => {

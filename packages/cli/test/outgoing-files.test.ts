@@ -1,4 +1,4 @@
-import { existsSync, symlinkSync } from "node:fs";
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { outgoingFiles } from "../src/files/outgoing-files.ts";
@@ -19,6 +19,16 @@ describe("outgoingFiles", () => {
     for (const name of ["a", "b"]) make(`tree/${name}`, name);
     expect((await outgoingFiles([join(source, "tree")], 2)).files).toHaveLength(2);
     await expect(outgoingFiles([join(source, "tree")], 1)).rejects.toMatchObject({ code: "LEKT_OPTION" });
+  });
+
+  // Elsewhere file systems take UTF-8 alone.
+  it.runIf(process.platform === "linux")("names what has no name in UTF-8", async () => {
+    make("tree/a", "a");
+    const name = Buffer.concat([Buffer.from(join(source, "tree/b")), Buffer.from([0xff])]);
+    writeFileSync(name, "b");
+    await expect(outgoingFiles([join(source, "tree")])).rejects.toThrow(
+      /tree\/b\ufffd' cannot be sent: its name is no valid UTF-8: rename it/,
+    );
   });
 
   it("says what it cannot send", async () => {

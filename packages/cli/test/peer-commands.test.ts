@@ -325,8 +325,8 @@ describe("lekt pipe", () => {
 });
 
 describe("a URL that stands in a file", () => {
-  it("is missed where there is no such file", async () => {
-    const { code, stderr } = await new User().run(["ping", "@no-such-file"]);
+  it.each(["ping", "join", "peers"])("is missed by lekt %s where there is no such file", async (verb) => {
+    const { code, stderr } = await new User().run([verb, "@no-such-file"]);
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: "lekt: The file 'no-such-file' of <url>: there is no such file.\n",
@@ -346,6 +346,17 @@ describe("lekt pipe that is stopped", () => {
     expect(stderr).toMatch(/^lekt: Stopped before both directions had ended\.$/m);
     expect(code).toBe(1);
     expect((await waiting.end()).code).toBe(1);
+  });
+});
+
+describe("lekt pipe that is stopped before a peer came", () => {
+  it("says so: nothing is no backup", async () => {
+    const server = await serve();
+    const waiting = new User().start(["pipe", await keyUrl(server.url), "--json"]);
+    await once(waiting.child.stderr, "data");
+    const { code, stderr } = await waiting.end("SIGTERM");
+    expect(stderr).toContain("Stopped before a peer came.");
+    expect(code).toBe(1);
   });
 });
 

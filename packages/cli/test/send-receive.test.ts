@@ -177,6 +177,20 @@ describe("lekt send and lekt receive", () => {
     expect(code).toBe(1);
   });
 
+  it("end at once where the one transfer is stopped in its middle", async () => {
+    const receiver = await receive("--once");
+    const room = await joinAs("ada");
+    const stream = await room.connect((await named(room, "bob")) as Peer, { label: FILES_LABEL });
+    const channel = new FileChannel(stream);
+    await channel.send({ type: "transfer", version: 1, files: 1, bytes: 10 });
+    await channel.next();
+    await channel.send({ type: "file", path: ["a"], size: 10, sha256: "0".repeat(64) });
+    await receiver.event("progress");
+    const { code, stderr } = await receiver.end("SIGINT");
+    expect(stderr).toContain("Stopped before a transfer was complete.");
+    expect(code).toBe(1);
+  });
+
   it("refuse what is too much, before any of it is sent", async () => {
     const receiver = await receive("--once", "--max-bytes", "2");
     const { code, stderr, stdout } = await send([make("a.txt", "abc")]);

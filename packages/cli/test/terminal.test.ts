@@ -1,11 +1,13 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
+import { createIdentity, join as joinRoom, type Peer } from "@lekt/client";
+import { relay } from "@lekt/methods/relay";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { join, killAtEnd, LEKT, RunningLekt, serve } from "./lekt-process.ts";
 
@@ -18,13 +20,18 @@ class Terminal {
   #output = "";
   #wake: () => void = () => {};
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /** @param redirection of its output, as the shell wants it */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, redirection = "") {
     const command = [process.execPath, LEKT, ...args].map((arg) => `'${arg}'`).join(" ");
     const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env;
-    this.child = spawn(SCRIPT, ["-qec", `stty cols 90 rows 24; exec ${command}`, "/dev/null"], {
-      stdio: ["pipe", "pipe", "inherit"],
-      env: { ...inherited, TERM: "xterm-256color", ...env },
-    });
+    this.child = spawn(
+      SCRIPT,
+      ["-qec", `stty cols 90 rows 24; exec ${command} ${redirection}`, "/dev/null"],
+      {
+        stdio: ["pipe", "pipe", "inherit"],
+        env: { ...inherited, TERM: "xterm-256color", ...env },
+      },
+    );
     killAtEnd(this.child);
     this.child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       this.#output += chunk;
@@ -54,6 +61,24 @@ class Terminal {
 }
 
 describe.skipIf(!HAS_SCRIPT)("on a terminal", () => {
+  it("lekt pipe into a file ends with what the peer sends", async () => {
+    const server = await serve();
+    const folder = mkdtempSync(joinPath(tmpdir(), "lekt-pipe-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = joinPath(folder, "backup");
+    const args = ["pipe", server.url, "--name", "ada", "--allow", "anyone", "--methods", "relay"];
+    const keeping = new Terminal(args, { XDG_CONFIG_HOME: folder }, `> '${file}'`);
+    await keeping.shows("Waiting for a peer.");
+    const exit = once(keeping.child, "exit");
+    const identity = await createIdentity();
+    const room = await joinRoom(server.url, { identity, methods: [relay()] });
+    onTestFinished(() => room.close());
+    const stream = await room.connect(room.peers[0] as Peer, { label: "lekt/pipe" });
+    stream.resume().end("all of it");
+    expect(await exit).toEqual([0, null]);
+    expect(readFileSync(file, "utf8")).toBe("all of it");
+  });
+
   it("lekt join keeps a list up to date, and Ctrl-C leaves", async () => {
     const server = await serve();
     const ada = new Terminal(["join", server.url, "--name", "ada", "--tcp", "4001"]);

@@ -35,7 +35,7 @@ export class Delivery {
     const names = localPath(path);
     if (!names) {
       throw new Refusal(
-        "its name is not allowed: it could lead out of the receiver's folder, or is too long",
+        "its name is not allowed: it has a slash, a backslash or a control character, or is too long; rename it",
       );
     }
     const [top, ...below] = names.slice(0, -1);

@@ -94,8 +94,8 @@ class FileIntake {
   }
 
   async #take(offer: FileMessage, name: string): Promise<void> {
+    if (offer.size > this.#bytesLeft) throw new Refusal("there is more of it than was announced");
     this.#bytesLeft -= offer.size;
-    if (this.#bytesLeft < 0) throw new Refusal("there is more of it than was announced");
     const intake = await this.#delivery.take(offer);
     if (intake.type === "there") {
       await this.#stored(offer, name, intake.name, true);

@@ -59,6 +59,8 @@ class FileDispatch {
     const source = await readable(() => SourceFile.open(this.#file, onRead));
     if (typeof source === "string") return this.#giveUp(source);
     try {
+      // The announced sum holds for all files: what has grown would take the place of others.
+      if (source.offer.size > size) return await this.#giveUp(GROWN);
       return await this.#offer(source);
     } finally {
       await source.close();
@@ -107,6 +109,7 @@ class FileDispatch {
   }
 }
 
+const GROWN = "it has grown since the transfer began: send it again when nothing writes to it";
 const CHANGED = "it changed while it was sent: send it again when nothing writes to it";
 
 /** What the receiver says at the end of a file, or before: a disk may be full. */

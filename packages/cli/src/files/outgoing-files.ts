@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { lstat, opendir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { LektError } from "@lekt/protocol";
@@ -48,8 +49,10 @@ export async function outgoingFiles(
     for await (const { name } of await opendir(folder)) names.push(name);
     for (const name of names.sort()) {
       const source = join(folder, name);
-      const facts = await lstat(source);
-      if (facts.isDirectory()) await addFolder(source, [...path, name]);
+      const facts = await lstatUnlessGone(source);
+      if (!facts) {
+        if (name.includes(REPLACEMENT)) throw cannotSend(source, "its name is no valid UTF-8: rename it");
+      } else if (facts.isDirectory()) await addFolder(source, [...path, name]);
       else if (facts.isFile()) addFile(source, [...path, name], facts.size);
       else skipped.push(source);
     }
@@ -69,6 +72,17 @@ export async function outgoingFiles(
   }
   if (files.length === 0) throw new LektError("LEKT_OPTION", "There is nothing to send: no file was found.");
   return { files, skipped };
+}
+
+/** What Node.js gives in place of bytes of a name that are no UTF-8. */
+const REPLACEMENT = "\ufffd";
+
+/** @returns undefined where it was taken away since its folder was read */
+async function lstatUnlessGone(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return undefined;
+  });
 }
 
 function whyNot(error: unknown): string {

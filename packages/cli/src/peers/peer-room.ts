@@ -18,7 +18,7 @@ import { configFolder } from "../config-folder.ts";
 import { EXIT } from "../exit-codes.ts";
 import { KnownPeers, networkOf } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
-import { onStopSignal } from "../stop-signals.ts";
+import { onStopSignal, wasStopped } from "../stop-signals.ts";
 import { findPeer } from "./find-peer.ts";
 import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
@@ -113,6 +113,32 @@ export class PeerRoom implements AsyncDisposable {
     return joined;
   }
 
+  /** For a command that is there until it is stopped. @returns undefined where that comes before the server does */
+  static async joinUnlessStopped(
+    ...[urlOrFile, flags, env]: Parameters<typeof PeerRoom.join>
+  ): Promise<PeerRoom | undefined> {
+    try {
+      return await PeerRoom.join(urlOrFile, flags, env);
+    } catch (error) {
+      if (wasStopped()) return undefined;
+      throw error;
+    }
+  }
+
+  /** Resolves at SIGINT and SIGTERM. @throws LektError where the room has closed for good: the server refuses it */
+  untilStopped(): Promise<void> {
+    const { room, stopped } = this;
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (stopped.aborted) resolve();
+        else if (room.status.state === "closed") reject(room.status.error);
+      };
+      stopped.addEventListener("abort", look, { once: true });
+      if (room.status.state !== "closed") room.on(look);
+      look();
+    });
+  }
+
   /** Two commands of one user: peers that look for the one may find the other. */
   #noteTwin(): void {
     const { fingerprint } = this.identity;
@@ -137,7 +163,10 @@ export class PeerRoom implements AsyncDisposable {
       this.#throwIfAnother(peer);
       this.gate.throwIfStranger(peer.name, peer.identity as Uint8Array);
     }
-    const stream = await this.room.connect(peer, { signal: this.stopped, ...options });
+    const stream = await this.room.connect(peer, { signal: this.stopped, ...options }).catch((cause) => {
+      if (!this.stopped.aborted) throw cause;
+      throw new LektError("LEKT_ABORTED", `Stopped before ${wanted} was connected.`, { cause });
+    });
     // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
     this.#orTell(() => this.#remember(peer));
     return stream;

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import type { PeerStream } from "@lekt/client";
 import { LektError } from "@lekt/protocol";
@@ -40,7 +39,8 @@ export function addExpose(program: Command): void {
 
 async function expose(service: string, url: string, flags: PeerFlags): Promise<void> {
   const target = targetOf(service);
-  await using joined = await PeerRoom.join(url, flags, process.env);
+  await using joined = await PeerRoom.joinUnlessStopped(url, flags, process.env);
+  if (!joined) return;
   joined.gate.throwIfShut();
   const json = flags.json === true;
   const lines = outputLines(json);
@@ -60,7 +60,7 @@ async function expose(service: string, url: string, flags: PeerFlags): Promise<v
     ),
   );
   lines.tell(json ? jsonLine({ event: "exposed", service }) : `${service} is exposed.\n`);
-  if (!joined.stopped.aborted) await once(joined.stopped, "abort");
+  await joined.untilStopped();
 }
 
 interface Target {

@@ -23,7 +23,7 @@ Examples:
   lekt forward 2222 "$URL" --from ada             then ssh -p 2222 localhost
   lekt forward 0 "$URL" --from ada --json         prints the port
 
-Exit codes: 0 ended by SIGINT or SIGTERM; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused; 7 cannot listen.`;
+Exit codes: 0 ended by SIGINT or SIGTERM; 2 wrong usage; 4 no server; 5 refused; 7 cannot listen.`;
 
 export function addForward(program: Command): void {
   const command = program
@@ -38,7 +38,8 @@ export function addForward(program: Command): void {
 }
 
 async function forward(wantedPort: number, url: string, flags: ForwardFlags): Promise<void> {
-  await using joined = await PeerRoom.join(url, flags, process.env);
+  await using joined = await PeerRoom.joinUnlessStopped(url, flags, process.env);
+  if (!joined) return;
   if (!isIdentity(flags.from)) joined.gate.throwIfShut();
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   server.maxConnections = MAX_FORWARDED;
@@ -52,7 +53,7 @@ async function forward(wantedPort: number, url: string, flags: ForwardFlags): Pr
         ? jsonLine({ event: "forwarding", host: "127.0.0.1", port: opened, from: flags.from })
         : `127.0.0.1:${opened} leads to ${safeText(flags.from)}.\n`,
     );
-    if (!joined.stopped.aborted) await once(joined.stopped, "abort");
+    await joined.untilStopped();
   } finally {
     server.close();
   }

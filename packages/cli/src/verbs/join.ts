@@ -9,6 +9,7 @@ import {
   clientOptionsOf,
   nameClientFlagsIn,
   URL_HELP,
+  urlOf,
 } from "../client-flags.ts";
 import { EXIT } from "../exit-codes.ts";
 import { fileOfFlag, identity, method, port } from "../flag-values.ts";
@@ -74,7 +75,8 @@ export function addJoin(program: Command): void {
   command.addHelpText("after", EXAMPLES).action(join);
 }
 
-async function join(url: string, flags: JoinFlags): Promise<void> {
+async function join(urlOrFile: string, flags: JoinFlags): Promise<void> {
+  const url = urlOf(urlOrFile);
   const stopping = new AbortController();
   let room: Room | undefined;
   onStopSignal(() => {

@@ -1,7 +1,7 @@
 import { join, type Peer, type Room } from "@lekt/client";
 import { LektError } from "@lekt/protocol";
 import { type Command, Option } from "commander";
-import { addClientFlags, type ClientFlags, clientOptionsOf, URL_HELP } from "../client-flags.ts";
+import { addClientFlags, type ClientFlags, clientOptionsOf, URL_HELP, urlOf } from "../client-flags.ts";
 import { displayWidth, padToWidth } from "../display-width.ts";
 import { WaitedInVain } from "../failure.ts";
 import { seconds, wholeNumber } from "../flag-values.ts";
@@ -60,7 +60,7 @@ async function peers(url: string, flags: PeersFlags): Promise<void> {
   const look = new Look(flags.wait, timeoutMs);
   try {
     const options = clientOptionsOf(flags, process.env);
-    await using room = await join(url, { ...options, watch: true, signal: timeout });
+    await using room = await join(urlOf(url), { ...options, watch: true, signal: timeout });
     if (room.self) process.stderr.write(SEEN);
     await look.until(room, timeout);
     await write(

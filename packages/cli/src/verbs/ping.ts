@@ -23,7 +23,7 @@ Examples:
   lekt ping lekt://example.org/lan 4k7q-0x2m-9h3c-t8vb-e5wz --methods relay --count 10
   lekt ping lekt://example.org/friends --name ada --allow anyone        be there and answer
 
-Exit codes: 0 fine; 1 no path to the peer; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
+Exit codes: 0 fine; 1 no path to the peer, or stopped before an answer; 2 wrong usage; 3 the peer did not come; 4 no server; 5 refused.`;
 
 const COUNT = 4;
 const INTERVAL_MS = 1_000;
@@ -44,13 +44,10 @@ export function addPing(program: Command): void {
 }
 
 async function ping(url: string, wanted: string | undefined, flags: PingFlags): Promise<void> {
+  if (wanted === undefined) return answer(url, flags);
   await using joined = await PeerRoom.join(url, flags, process.env);
-  if (wanted === undefined) {
-    joined.gate.throwIfShut();
-    if (!joined.stopped.aborted) await once(joined.stopped, "abort");
-    return;
-  }
   const stream = await joined.connect(wanted, { label: PING_LABEL });
+  joined.stopped.addEventListener("abort", () => stream.destroy(), { once: true });
   const { method, local, remote, relayed } = stream.path;
   await write(
     flags.json
@@ -78,12 +75,19 @@ async function ping(url: string, wanted: string | undefined, flags: PingFlags): 
       },
       joined.stopped,
     );
-    const middle = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+    if (times.length === 0) throw new LektError("LEKT_ABORTED", "Stopped before an answer came.");
+    const middle = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] as number;
     if (!flags.json)
       await write(`middle of ${times.length}: ${Math.round(middle * 100) / 100} ms\n`, joined.stopped);
   } finally {
     stream.destroy();
   }
+}
+
+async function answer(url: string, flags: PeerFlags): Promise<void> {
+  await using joined = await PeerRoom.joinUnlessStopped(url, flags, process.env);
+  joined?.gate.throwIfShut();
+  await joined?.untilStopped();
 }
 
 async function roundTrips(
@@ -98,7 +102,12 @@ async function roundTrips(
     const bytes = Buffer.alloc(PING_BYTES);
     bytes.writeUInt32BE(number, 4);
     stream.write(bytes);
-    await answerTo(stream, bytes);
+    try {
+      await answerTo(stream, bytes);
+    } catch (error) {
+      if (!stopped.aborted) throw error;
+      break;
+    }
     const ms = performance.now() - startMs;
     times.push(ms);
     await tell(number, ms);

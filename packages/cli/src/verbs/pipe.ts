@@ -11,8 +11,8 @@ type PipeFlags = PeerFlags & { readonly to?: string };
 const LABEL = "lekt/pipe";
 
 const EXAMPLES = `
-What comes on stdin goes to the peer, what the peer sends goes to stdout; each direction ends by itself. Without --to, the
-first peer that connects is the one.
+What comes on stdin goes to the peer, what the peer sends goes to stdout; each direction ends by itself: where stdin is a
+terminal and stdout is none, with the peer's. Without --to, the first peer that connects is the one.
 ${WHO_IS_CONNECTED}
 
 Examples:
@@ -37,12 +37,12 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   await using joined = await PeerRoom.join(url, flags, process.env);
   const stream =
     flags.to === undefined ? await firstPeer(joined) : await joined.connect(flags.to, { label: LABEL });
-  if (!stream) return;
   const abort = () => stream.destroy();
   joined.stopped.addEventListener("abort", abort, { once: true });
   if (flags.to !== undefined) joined.note(`Connected to ${flags.to}: ${pathText(stream)}.`);
   process.stdin.pipe(stream);
   stream.pipe(process.stdout);
+  if (process.stdin.isTTY && !process.stdout.isTTY) endWithPeer(stream);
   // stdout stays open: only the stream's two directions are waited for.
   await closeOf(stream).catch((cause) => {
     if (joined.stopped.aborted)
@@ -52,12 +52,21 @@ async function pipe(url: string, flags: PipeFlags): Promise<void> {
   });
 }
 
-/** @returns undefined where the command was stopped before anybody came. */
-async function firstPeer(joined: PeerRoom): Promise<PeerStream | undefined> {
+/** Nobody at the keyboard answers what goes into a file. */
+function endWithPeer(stream: PeerStream): void {
+  stream.once("end", () => {
+    process.stdin.unpipe(stream);
+    stream.end();
+  });
+}
+
+/** @throws LektError `LEKT_ABORTED` and others, where the command is to end before anybody came */
+async function firstPeer(joined: PeerRoom): Promise<PeerStream> {
   joined.gate.throwIfShut();
   joined.note("Waiting for a peer.");
-  return new Promise((resolve) => {
-    joined.stopped.addEventListener("abort", () => resolve(undefined), { once: true });
+  return new Promise((resolve, reject) => {
+    const stopped = new LektError("LEKT_ABORTED", "Stopped before a peer came.");
+    joined.untilStopped().then(() => reject(stopped), reject);
     const stop = joined.onConnection(LABEL, (stream: PeerStream, peer: Peer | undefined) => {
       stop();
       joined.note(`${peerText(stream, peer)} is here.`);

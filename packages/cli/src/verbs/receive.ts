@@ -53,11 +53,13 @@ export function addReceive(program: Command): void {
 
 async function receive(url: string, flags: ReceiveFlags): Promise<void> {
   const folder = await DropFolder.open(flags.dir ?? ".");
-  await using joined = await PeerRoom.join(url, flags, process.env);
+  await using joined = await (flags.once
+    ? PeerRoom.join(url, flags, process.env)
+    : PeerRoom.joinUnlessStopped(url, flags, process.env));
+  if (!joined) return;
   joined.gate.throwIfShut();
   const reception = new Reception(folder, flags, joined.note);
-  const firstTransfer = new Promise<Outcome | undefined>((resolve) => {
-    joined.stopped.addEventListener("abort", () => resolve(undefined), { once: true });
+  const firstTransfer = new Promise<Outcome>((resolve) => {
     const stop = joined.onConnection(FILES_LABEL, (stream, peer) => {
       if (flags.once) stop();
       const sender = { identity: toHex(stream.identity), text: peerText(stream, peer) };
@@ -69,7 +71,7 @@ async function receive(url: string, flags: ReceiveFlags): Promise<void> {
     flags.json ? jsonLine({ event: "ready", dir: folder.path }) : `Files go to ${safeText(folder.path)}.\n`,
     joined.stopped,
   );
-  const outcome = await firstTransfer;
+  const outcome = await Promise.race([firstTransfer, joined.untilStopped()]);
   await reception.end();
   if (!flags.once) return;
   if (!outcome) throw new LektError("LEKT_ABORTED", "Stopped before a transfer was complete.");

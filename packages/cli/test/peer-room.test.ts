@@ -1,0 +1,85 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createIdentity, join as joinRoom, type Room } from "@lekt/client";
+import { relay } from "@lekt/methods/relay";
+import { createServer, type LektServer, type ServerOptions } from "@lekt/server";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { PeerRoom } from "../src/peers/peer-room.ts";
+import { PING_LABEL } from "../src/peers/ping-label.ts";
+import { RunningLekt } from "./lekt-process.ts";
+
+let env: Record<string, string>;
+
+beforeEach(() => {
+  env = { XDG_CONFIG_HOME: mkdtempSync(join(tmpdir(), "lekt-room-")) };
+  onTestFinished(() => rmSync(env["XDG_CONFIG_HOME"] as string, { recursive: true, force: true }));
+});
+
+async function listening(options: ServerOptions): Promise<LektServer> {
+  const server = createServer({ host: "127.0.0.1", stun: false, ...options });
+  await server.listen();
+  onTestFinished(() => server.close());
+  return server;
+}
+
+describe("lekt ping that is stopped", () => {
+  it.each<[string, (room: Room, reached: () => void) => void, string]>([
+    [
+      "while it connects",
+      (room, reached) =>
+        room.onConnection(PING_LABEL, () => {}, {
+          accept: () => {
+            reached();
+            return new Promise(() => {});
+          },
+        }),
+      "Stopped before ada was connected.",
+    ],
+    [
+      "while it waits for an answer",
+      (room, reached) => room.onConnection(PING_LABEL, (stream) => stream.once("data", reached)),
+      "Stopped before an answer came.",
+    ],
+  ])("%s ends at once, and says so", async (_, answer, words) => {
+    const server = await listening({ port: 0 });
+    const { port } = server.address as { port: number };
+    const url = `lekt://127.0.0.1:${port}`;
+    const room = await joinRoom(url, { name: "ada", identity: await createIdentity(), methods: [relay()] });
+    onTestFinished(() => room.close());
+    const reached = new Promise<void>((resolve) => answer(room, resolve));
+    const ping = new RunningLekt(["ping", url, "ada", "--allow", "anyone", "--methods", "relay"], env);
+    await reached;
+    const { code, stderr } = await ping.end("SIGINT");
+    expect(stderr).toContain(words);
+    expect(code).toBe(1);
+  });
+});
+
+describe("a command that is there until it is stopped", () => {
+  it("ends where the server does not want it back", async () => {
+    const server = await listening({ port: 0 });
+    const { port } = server.address as { port: number };
+    await using joined = await PeerRoom.join(`lekt://127.0.0.1:${port}`, { methods: ["relay"] }, env);
+    const ending = joined.untilStopped();
+    await server.close();
+    await listening({ port, authorize: () => ({ refuse: "not any more" }) });
+    await expect(ending).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
+    // Also for who asks late.
+    await expect(joined.untilStopped()).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
+  });
+
+  it("ends well where it is stopped before the server has answered", async () => {
+    const silent = createTcpServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void silent.close());
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const args = ["receive", `lekt://127.0.0.1:${port}`, "--allow", "anyone", "--dir", tmpdir()];
+    const receiver = new RunningLekt(args, env);
+    const [socket] = await once(silent, "connection");
+    socket.on("error", () => {});
+    expect(await receiver.end("SIGTERM")).toMatchObject({ code: 0, stderr: "" });
+  });
+});
