@@ -31,6 +31,12 @@ describe("a label", () => {
     expect(labelFault("l".repeat(256))).toMatch(/longer than 255 bytes/);
   });
 
+  it("has no half of a surrogate pair", () => {
+    for (const label of ["\ud800", "a\udc00", "\ude00\ud83d"])
+      expect(labelFault(label)).toMatch(/half a surrogate/);
+    expect(labelFault("\ud83d\ude00")).toBeUndefined();
+  });
+
   it("has no control characters", () => {
     for (const label of ["a\n", "\u0000", "\u007f", "\u009f"]) expect(labelFault(label)).toMatch(/control/);
   });

@@ -18,7 +18,9 @@ import { badOption } from "../offers.ts";
 import type { Peer } from "../peer.ts";
 import { AttemptGate } from "./attempt-gate.ts";
 import { CircuitRequests } from "./circuit-requests.ts";
+import { ConnectTurns } from "./connect-turns.ts";
 import { decodeJsonObject, decodePeerSignal, encodePeerSignal } from "./peer-signal.ts";
+import type { SignalShare } from "./signal-budget.ts";
 
 /** Entries in the roster that show one identity and are tried. */
 export const MAX_ENTRIES_OF_IDENTITY = 4;
@@ -45,18 +47,25 @@ export interface MethodBenchOptions {
   onAccepted(method: string, path: RawPath<Duplex>, by: PathOwner): void;
 }
 
+/** An attempt of this room. */
+export interface OwnAttempt {
+  /** Whom it is for: hex digits. */
+  readonly peer: string;
+  /** … and what it may need of signals. */
+  readonly share: SignalShare;
+}
+
 /** Where the methods work: brings them signals, and what the server said, and takes from them what they have for the room. */
 export class MethodBench {
   readonly methods: readonly ConnectionMethod<Duplex>[];
+  /** When connects may begin, by the signals that all have sent. */
+  readonly turns = new ConnectTurns();
   readonly #options: MethodBenchOptions;
   /** What each publishes. */
   readonly #published = new Map<number, Uint8Array>();
   readonly #gate = new AttemptGate();
-  /** Own attempts → the peer that each is for. */
-  readonly #ownAttempts = new Map<string, string>();
-  readonly #circuits = new CircuitRequests(
-    (payload) => this.#line?.signal(SERVER_IDENTITY, payload) ?? false,
-  );
+  readonly #ownAttempts = new Map<string, OwnAttempt>();
+  readonly #circuits = new CircuitRequests((payload) => this.#send(SERVER_IDENTITY, payload));
   #line: RoomLine | undefined;
 
   constructor(options: MethodBenchOptions) {
@@ -148,9 +157,9 @@ export class MethodBench {
   }
 
   /** Signals of an own attempt are passed on, and only those of the peer that it is for. */
-  ownAttempt(id: string, peer: string, isOver: boolean): void {
+  ownAttempt(id: string, attempt: OwnAttempt, isOver: boolean): void {
     if (isOver) this.#ownAttempts.delete(id);
-    else this.#ownAttempts.set(id, peer);
+    else this.#ownAttempts.set(id, attempt);
   }
 
   /** A signal from the server's side of the line (spec 8.1). */
@@ -167,7 +176,7 @@ export class MethodBench {
     const owner = this.#ownAttempts.get(message.attempt);
     // Who offers under the number of an own attempt wants a refusal of it, which would reach whom it is for.
     const isLetIn = owner
-      ? owner === from && message.type !== "offer"
+      ? owner.peer === from && message.type !== "offer"
       : this.#gate.admits(from, message.attempt, performance.now(), this.entries(from).length > 1);
     if (isLetIn) method.received(this.target(from, method), message);
   }
@@ -196,8 +205,13 @@ export class MethodBench {
   #signal(to: string, message: PeerSignal): void {
     const bytes = fromHex(to);
     const payload = encodePeerSignal(message);
-    if (bytes && payload && this.#line?.signal(bytes, payload)) return;
+    if (bytes && payload && this.#send(bytes, payload, this.#ownAttempts.get(message.attempt)?.share)) return;
     // As if the server had sent it back: never from within the method's own call.
     queueMicrotask(() => this.#undeliverable(to));
+  }
+
+  #send(to: Uint8Array, payload: Uint8Array, share?: SignalShare): boolean {
+    this.turns.sent(share);
+    return this.#line?.signal(to, payload) ?? false;
   }
 }

@@ -31,7 +31,7 @@ export interface ConnectOptions {
   readonly label?: string;
   /** Aborts the connecting (`LEKT_ABORTED`), and nothing later. */
   readonly signal?: AbortSignal;
-  /** Default 25,000. */
+  /** Default 25,000, counted from when it begins: of very many at once, some wait until the server takes their signals. */
   readonly timeoutMs?: number;
   /** How long a path through the relay waits for a direct one that is still being looked for. Default 2,000, at most 20,000. */
   readonly graceMs?: number;
@@ -165,7 +165,8 @@ export class PeerConnections {
     this.#throwIfClosed();
     const { label = "", timeoutMs = CONNECT_TIMEOUT_MS, graceMs = this.#pace.graceMs } = options;
     checkLabel(label);
-    if (!(timeoutMs > 0)) throw badOption("timeoutMs", `${timeoutMs}`, "it is a number above 0");
+    if (typeof timeoutMs !== "number" || !(timeoutMs > 0))
+      throw badOption("timeoutMs", `${timeoutMs}`, "it is a number above 0");
     if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
       throw badOption("graceMs", `${graceMs}`, `it is a number from 0 to ${MAX_GRACE_MS}`);
     }
@@ -202,7 +203,9 @@ export class PeerConnections {
     const { headStartMs, proofMs, secureTimeoutMs } = this.#pace;
     const peer = trace.peer;
     const expected = fromHex(peer) as Uint8Array;
-    const found = await findPath({
+    const signals = [this.#closing.signal, ...(signal ? [signal] : [])];
+    const share = await this.#bench.turns.begin(signals);
+    const finding = findPath({
       methods,
       peerText: this.#peerText(peer, wantedId),
       target: (method) => this.#bench.target(peer, method, wantedId),
@@ -224,30 +227,33 @@ export class PeerConnections {
       graceMs,
       proofMs,
       timeoutMs,
-      signals: [this.#closing.signal, ...(signal ? [signal] : [])],
-      onAttempt: (id, isOver) => this.#bench.ownAttempt(id, peer, isOver),
+      signals,
+      onAttempt: (id, isOver) => this.#bench.ownAttempt(id, { peer, share }, isOver),
     });
+    const found = await finding.finally(() => this.#bench.turns.end(share));
     return peerStreamOf(found, trace);
   }
 
   #identityOf(reference: PeerReference): string {
     const given = typeof reference === "string" ? fromHex(reference) : reference;
     const identity = given instanceof Uint8Array ? given : given?.identity;
-    if (given && !identity) {
-      throw badOption(
-        "peer",
-        "that one",
-        "it publishes no identity, so nobody could tell whether it answers",
+    if (reference === undefined || reference === null) {
+      throw badPeer(
+        `${reference}`,
+        "a peer of the roster or an identity is needed; perhaps nobody is there yet",
       );
     }
-    if (identity?.length !== 32) throw badOption("peer", "that", "an identity is 32 bytes, or 64 hex digits");
+    if (given && !identity) {
+      throw badPeer("that peer", "it publishes no identity, so nobody could tell whether it answers");
+    }
+    if (identity?.length !== 32) throw badPeer("that", "an identity is 32 bytes, or 64 hex digits");
     const text = toHex(identity);
     if (equalBytes(identity, this.identity)) {
       const isShared = this.#bench.entries(text).length > 0;
       const why = isShared
         ? "it has the same identity as this client: let one of the two use another identity, or another identity file"
         : "it is this client itself";
-      throw badOption("peer", "that one", why);
+      throw badPeer("that peer", why);
     }
     return text;
   }
@@ -295,7 +301,12 @@ function idOf(reference: PeerReference): string | undefined {
   return typeof reference === "string" || reference instanceof Uint8Array ? undefined : reference.id;
 }
 
+function badPeer(peer: string, why: string): LektError {
+  return new LektError("LEKT_OPTION", `Cannot connect to ${peer}: ${why}.`);
+}
+
 function checkLabel(label: string): void {
+  if (typeof label !== "string") throw badOption("label", typeof label, "it is not a string");
   const fault = labelFault(label);
   if (fault) throw badOption("label", `"${safeText(label).slice(0, 100)}"`, fault);
 }

@@ -19,6 +19,8 @@ const OWN = new Uint8Array(32).fill(1);
 const ADA = new Uint8Array(32).fill(2);
 const BOB = new Uint8Array(32).fill(3);
 const ATTEMPT = "0123456789abcdef";
+/** An own attempt, which is for Ada. */
+const FOR_ADA = { peer: toHex(ADA), share: { sent: 0 } };
 
 /** A method that notes what it is told. */
 class Noting implements ConnectionMethod<Duplex> {
@@ -120,12 +122,12 @@ describe("signals", () => {
     const one = new Noting("one", 40);
     const bench = benchWith(one);
     await bench.start();
-    bench.ownAttempt(ATTEMPT, toHex(ADA), false);
+    bench.ownAttempt(ATTEMPT, FOR_ADA, false);
     bench.received(BOB, payloadOf(ANSWER));
     bench.received(ADA, payloadOf(ANSWER));
     // The refusal of such an offer would reach the peer as one of the attempt.
     bench.received(ADA, payloadOf(signalOf("one")));
-    bench.ownAttempt(ATTEMPT, toHex(ADA), true);
+    bench.ownAttempt(ATTEMPT, FOR_ADA, true);
     bench.received(BOB, payloadOf(signalOf("one")));
     expect(one.told.map((line) => line.slice(0, 2))).toEqual(["02", "03"]);
   });
@@ -139,7 +141,7 @@ describe("signals", () => {
     expect(one.told.length).toBe(MAX_ATTEMPTS_OF_ONE_PEER);
     const by = { identity: toHex(ADA), attempt: attempts[0] as string };
     one.host?.accepted({} as never, by);
-    bench.ownAttempt(ATTEMPT, toHex(ADA), false);
+    bench.ownAttempt(ATTEMPT, FOR_ADA, false);
     bench.received(ADA, payloadOf(ANSWER));
     bench.received(ADA, payloadOf(signalOf("one", attempts.at(-1))));
     bench.received(ADA, payloadOf(signalOf("one", attempts.at(-2))));

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
 import { type ConnectionMethod, identityText, LektError, toHex } from "@lekt/protocol";
 import { LoopbackMethod, overheard } from "@lekt/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Peer } from "../../src/peer.ts";
 import { PeerConnectError } from "../../src/peers/peer-connect-error.ts";
 import { MAX_CONNECTS, MAX_GRACE_MS, type PeerReference } from "../../src/peers/peer-connections.ts";
@@ -364,6 +364,36 @@ describe("a relayed stream", () => {
   });
 });
 
+describe("many connects at once", () => {
+  const silent = () => stuck("loop", 40, neverThere);
+
+  test("begin as far as the server takes their signals; the others wait, and may be called off", async () => {
+    const dialled = vi.fn(neverThere);
+    const [a, b] = await new PeerHub().pair(
+      { methods: [stuck("loop", 40, dialled)] },
+      { methods: [silent()] },
+    );
+    const controllers = Array.from({ length: 40 }, () => new AbortController());
+    const connects = controllers.map(({ signal }) =>
+      a.connections.connect(b.asPeer, { signal }).catch(({ code }) => code),
+    );
+    await expect.poll(() => dialled.mock.calls.length).toBe(16);
+    const closing = a.connections.connect(b.asPeer).catch(({ code }) => code);
+    for (const controller of controllers) controller.abort();
+    expect(new Set(await Promise.all(connects))).toEqual(new Set(["LEKT_ABORTED"]));
+    await expect.poll(() => dialled.mock.calls.length).toBe(17);
+    await a.connections.close();
+    expect(await closing).toBe("LEKT_CLOSED");
+  });
+
+  test("reach their peer one after the other", async () => {
+    const [a, b] = await new PeerHub().pair();
+    b.connections.onConnection("", (stream) => stream.resume().end());
+    const streams = await Promise.all(Array.from({ length: 40 }, () => a.connections.connect(b.asPeer)));
+    for (const stream of streams) stream.destroy();
+  });
+});
+
 describe("errors", () => {
   test("a peer that is not in the roster", async () => {
     const hub = new PeerHub();
@@ -382,6 +412,10 @@ describe("errors", () => {
     ["a peer without an identity", ({ asPeer }: HubPeer) => ({ ...asPeer, identity: undefined }), {}],
     ["a method that is not there", (_: HubPeer, b: HubPeer) => b.identity, { methods: ["tcp"] }],
     ["no method", (_: HubPeer, b: HubPeer) => b.identity, { methods: [] }],
+    ["nobody", () => undefined as never, {}],
+    ["a label that is none", (_: HubPeer, b: HubPeer) => b.identity, { label: 5 as never }],
+    ["half a character as a label", (_: HubPeer, b: HubPeer) => b.identity, { label: "\ud800" }],
+    ["a time in words", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: "5" as never }],
     ["no time", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: 0 }],
     ["no grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: -1 }],
     ["too much grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: MAX_GRACE_MS + 1 }],

@@ -64,6 +64,8 @@ export function decodePreamble(bytes: Uint8Array, from: PeerRole): Preamble | nu
 /** What is wrong with a label, as the end of a sentence (spec 9.3). */
 export function labelFault(label: string): string | undefined {
   if (hasControlCharacter(label)) return "its label contains control characters";
+  if (/\p{Surrogate}/u.test(label))
+    return "its label has half a surrogate pair, which UTF-8 has no bytes for";
   if (encodeUtf8(label).length > MAX_LABEL_BYTES) return `its label is longer than ${MAX_LABEL_BYTES} bytes`;
   return undefined;
 }
