@@ -110,7 +110,9 @@ describe("lekt doctor", () => {
     const { url } = await serve();
     const { code, stdout, stderr } = await lekt(["doctor", url, "ada", "--timeout", "1"], ownFolder());
     expect(stdout).toMatch(/Ways for peers/);
-    expect(stderr).toMatch(/^lekt: Waited 1 s for ada, and it did not come\. There is nobody .*\n$/);
+    expect(stderr).toMatch(
+      /^lekt: Waiting for ada, .*\nlekt: Waited 1 s for ada, and it did not come\. There is nobody .*\n$/,
+    );
     expect(code).toBe(3);
   });
 });

@@ -29,9 +29,9 @@ export async function lekt(args: readonly string[], options: RunOptions = {}): P
   return { code: child.exitCode, stdout, stderr };
 }
 
-/** The object that `--json` writes to stderr. */
-export function errorOf(finished: Finished): Json {
-  return (JSON.parse(finished.stderr) as { error: Json }).error;
+/** The error that `--json` writes to stderr, behind what it has noted. */
+export function errorOf({ stderr }: Finished): Json {
+  return (JSON.parse(stderr.trim().split("\n").at(-1) as string) as { error: Json }).error;
 }
 
 /** A `lekt` that goes on, and writes lines. It is killed at the end of the test. */

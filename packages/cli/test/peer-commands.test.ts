@@ -109,6 +109,7 @@ describe("lekt ping", () => {
     const server = await serve();
     const { code, stderr } = await new User().run(["ping", server.url, "ada", "--timeout", "0.5"]);
     expect(code).toBe(3);
+    expect(stderr).toContain("Waiting for ada, up to 0.5 s. There is nobody who can be connected to.");
     expect(stderr).toContain(
       "Waited 0.5 s for ada, and it did not come. There is nobody who can be connected to.",
     );

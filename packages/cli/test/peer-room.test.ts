@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createIdentity, join as joinRoom, type Room } from "@lekt/client";
 import { relay } from "@lekt/methods/relay";
 import { createServer, type LektServer, type ServerOptions } from "@lekt/server";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { PeerRoom } from "../src/peers/peer-room.ts";
 import { PING_LABEL } from "../src/peers/ping-label.ts";
 import { RunningLekt } from "./lekt-process.ts";
@@ -23,6 +23,14 @@ async function listening(options: ServerOptions): Promise<LektServer> {
   await server.listen();
   onTestFinished(() => server.close());
   return server;
+}
+
+/** What is written to stderr, and not shown. */
+function stderrLines(): readonly string[] {
+  const told: string[] = [];
+  const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => told.push(`${text}`) > 0);
+  onTestFinished(() => spy.mockRestore());
+  return told;
 }
 
 describe("lekt ping that is stopped", () => {
@@ -69,6 +77,34 @@ describe("a command that is there until it is stopped", () => {
     await expect(ending).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
     // Also for who asks late.
     await expect(joined.untilStopped()).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
+  });
+
+  it("tells once that the server is away, and that it is back", async () => {
+    const told = stderrLines();
+    const server = await listening({ port: 0 });
+    const { port } = server.address as { port: number };
+    await using joined = await PeerRoom.join(`lekt://127.0.0.1:${port}`, { methods: ["relay"] }, env);
+    await server.close();
+    await expect.poll(() => joined.room.status.attempt).toBeGreaterThan(1);
+    await listening({ port });
+    await expect.poll(() => joined.room.status.state).toBe("online");
+    expect(told).toEqual([
+      expect.stringMatching(/^lekt: The connection to the server is gone, and is being made again\. ./),
+      "lekt: The server is back.\n",
+    ]);
+  });
+
+  it("tells who is there where a peer that will be wanted is not", async () => {
+    const told = stderrLines();
+    const server = await listening({ port: 0 });
+    const { port } = server.address as { port: number };
+    const url = `lekt://127.0.0.1:${port}`;
+    const ada = await joinRoom(url, { name: "ada", identity: await createIdentity(), methods: [relay()] });
+    onTestFinished(() => ada.close());
+    await using joined = await PeerRoom.join(url, { methods: ["relay"] }, env);
+    joined.noteIfAbsent("ada");
+    joined.noteIfAbsent("games");
+    expect(told).toEqual(["lekt: games is not there yet. There is ada.\n"]);
   });
 
   it("ends well where it is stopped before the server has answered", async () => {

@@ -1,10 +1,11 @@
 import type { Peer, Room } from "@lekt/client";
 import { identityText, LektError, safeText, toHex } from "@lekt/protocol";
 import { WaitedInVain } from "../failure.ts";
+import type { Note } from "./notes.ts";
 import { isIdentity } from "./peer-gate.ts";
 
 /**
- * The peer with this name or identity, as soon as it is there.
+ * The peer with this name or identity, as soon as it is there; that it is waited for is told.
  * @throws LektError `LEKT_OPTION` where two peers bear the name; `LEKT_ABORTED`; `WaitedInVain`
  */
 export async function findPeer(
@@ -12,9 +13,11 @@ export async function findPeer(
   wanted: string,
   timeoutMs: number,
   signal: AbortSignal,
+  note: Note,
 ): Promise<Peer> {
   const found = peerIn(room.peers, wanted);
   if (found) return found;
+  note(`Waiting for ${wanted}, up to ${timeoutMs / 1_000} s. There ${namesOf(room.peers)}.`);
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     for await (const _ of room.events({ signal: AbortSignal.any([timeout, signal]) })) {
@@ -25,14 +28,13 @@ export async function findPeer(
     if (!timeout.aborted || signal.aborted) throw error;
   }
   if (signal.aborted) throw new LektError("LEKT_ABORTED", `Stopped before ${safeText(wanted)} came.`);
-  const there = namesOf(room.peers);
   throw new WaitedInVain(
-    `Waited ${timeoutMs / 1_000} s for ${safeText(wanted)}, and it did not come. There ${there}.`,
+    `Waited ${timeoutMs / 1_000} s for ${safeText(wanted)}, and it did not come. There ${namesOf(room.peers)}.`,
   );
 }
 
 /** @throws LektError `LEKT_OPTION` where two peers bear the name */
-function peerIn(peers: readonly Peer[], wanted: string): Peer | undefined {
+export function peerIn(peers: readonly Peer[], wanted: string): Peer | undefined {
   const reachable = peers.filter(({ identity, stale }) => identity && !stale);
   if (isIdentity(wanted)) {
     return reachable.find(({ identity }) => {
@@ -50,7 +52,8 @@ function peerIn(peers: readonly Peer[], wanted: string): Peer | undefined {
   );
 }
 
-function namesOf(peers: readonly Peer[]): string {
+/** "is ada", "are ada, bob" */
+export function namesOf(peers: readonly Peer[]): string {
   const names = peers.flatMap(({ name, identity }) => (identity ? [name ?? identityText(identity)] : []));
   if (names.length === 0) return "is nobody who can be connected to";
   const shown = names.slice(0, 10).join(", ");

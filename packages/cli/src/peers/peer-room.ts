@@ -19,7 +19,7 @@ import { EXIT } from "../exit-codes.ts";
 import { KnownPeers, networkOf } from "../known-peers.ts";
 import { ownIdentity } from "../own-identity.ts";
 import { onStopSignal, wasStopped } from "../stop-signals.ts";
-import { findPeer } from "./find-peer.ts";
+import { findPeer, namesOf, peerIn } from "./find-peer.ts";
 import { type Note, noter } from "./notes.ts";
 import { METHOD_NAMES, type MethodName, PEER_TIMEOUT_MS, type PeerFlags } from "./peer-flags.ts";
 import { isIdentity, PeerGate } from "./peer-gate.ts";
@@ -110,6 +110,7 @@ export class PeerRoom implements AsyncDisposable {
       ),
     );
     joined.#noteTwin();
+    joined.#noteBreaks();
     return joined;
   }
 
@@ -152,12 +153,34 @@ export class PeerRoom implements AsyncDisposable {
     );
   }
 
+  /** While the server is away nobody new can be found, and what is there goes on. */
+  #noteBreaks(): void {
+    let isAway = false;
+    this.room.on((event) => {
+      if (event.type !== "status") return;
+      const { state, error } = event.status;
+      if (state === "waiting" && !isAway) {
+        isAway = true;
+        this.note(`The connection to the server is gone, and is being made again. ${error.message}`);
+      } else if (state === "online" && isAway) {
+        isAway = false;
+        this.note("The server is back.");
+      }
+    });
+  }
+
+  /** Tells where a peer that will be wanted is not there yet. */
+  noteIfAbsent(wanted: string): void {
+    const { peers } = this.room;
+    if (!peerIn(peers, wanted)) this.note(`${wanted} is not there yet. There ${namesOf(peers)}.`);
+  }
+
   /**
    * Connects to the peer with this name or identity, as soon as it is there. Who names an identity allows it.
    * @throws LektError, `LEKT_PEER_IDENTITY` where the peer is a stranger
    */
   async connect(wanted: string, options: ConnectOptions = {}): Promise<PeerStream> {
-    const peer = await findPeer(this.room, wanted, this.#timeoutMs, this.stopped);
+    const peer = await findPeer(this.room, wanted, this.#timeoutMs, this.stopped, this.note);
     if (isIdentity(wanted)) this.#noteChange(peer);
     else {
       this.#throwIfAnother(peer);

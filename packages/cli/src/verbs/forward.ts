@@ -53,6 +53,7 @@ async function forward(wantedPort: number, url: string, flags: ForwardFlags): Pr
         ? jsonLine({ event: "forwarding", host: "127.0.0.1", port: opened, from: flags.from })
         : `127.0.0.1:${opened} leads to ${safeText(flags.from)}.\n`,
     );
+    joined.noteIfAbsent(flags.from);
     await joined.untilStopped();
   } finally {
     server.close();
