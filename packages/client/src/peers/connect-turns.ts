@@ -10,7 +10,7 @@ export class ConnectTurns {
   /** Waits for a turn; whoever is called off has it at once, to end. @returns to be given back by `end` */
   begin(signals: readonly AbortSignal[]): Promise<SignalShare> {
     return new Promise((resolve) => {
-      const calledOff = () => go({ sent: 0 });
+      const calledOff = () => go({ sent: 0, reservedUntilMs: 0 });
       const go = (share: SignalShare) => {
         this.#waiting.delete(go);
         for (const signal of signals) signal.removeEventListener("abort", calledOff);

@@ -1,12 +1,15 @@
 /** What servers take of one client as a rule; the rest comes back as if the peer were not there (spec 8.1.4). */
 export const SIGNAL_BURST = 200;
 export const SIGNALS_PER_SECOND = 50;
-/** So many a connect needs as a rule. */
+/** So many a connect needs as a rule … */
 export const SIGNALS_OF_A_CONNECT = 12;
+/** … and within this time: what is left of them is for others then. */
+export const RESERVED_MS = 3_000;
 
 /** What a connect may need. */
 export interface SignalShare {
   sent: number;
+  readonly reservedUntilMs: number;
 }
 
 /**
@@ -26,7 +29,7 @@ export class SignalBudget {
   begin(nowMs: number): SignalShare | undefined {
     this.#refill(nowMs);
     if (this.#shares.size > 0 && this.#missing > 0) return undefined;
-    const share = { sent: 0 };
+    const share = { sent: 0, reservedUntilMs: nowMs + RESERVED_MS };
     this.#shares.add(share);
     return share;
   }
@@ -44,14 +47,20 @@ export class SignalBudget {
 
   /** When to look again: by then the next one may begin, where those under way send no more. */
   get retryMs(): number {
-    return this.#atMs + (Math.max(0, this.#missing) / SIGNALS_PER_SECOND) * 1_000;
+    const refilledMs = this.#atMs + (Math.max(0, this.#missing) / SIGNALS_PER_SECOND) * 1_000;
+    return Math.min(refilledMs, ...this.#reserving.map(({ reservedUntilMs }) => reservedUntilMs));
   }
 
   /** So many are missing before one more may begin. */
   get #missing(): number {
-    let reserved = SIGNALS_OF_A_CONNECT;
-    for (const { sent } of this.#shares) reserved += Math.max(0, SIGNALS_OF_A_CONNECT - sent);
-    return reserved - this.#left;
+    const reserved = this.#reserving.reduce((sum, { sent }) => sum + SIGNALS_OF_A_CONNECT - sent, 0);
+    return reserved + SIGNALS_OF_A_CONNECT - this.#left;
+  }
+
+  get #reserving(): SignalShare[] {
+    return [...this.#shares].filter(
+      ({ sent, reservedUntilMs }) => sent < SIGNALS_OF_A_CONNECT && reservedUntilMs > this.#atMs,
+    );
   }
 
   #refill(nowMs: number): void {

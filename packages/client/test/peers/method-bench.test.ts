@@ -20,7 +20,7 @@ const ADA = new Uint8Array(32).fill(2);
 const BOB = new Uint8Array(32).fill(3);
 const ATTEMPT = "0123456789abcdef";
 /** An own attempt, which is for Ada. */
-const FOR_ADA = { peer: toHex(ADA), share: { sent: 0 } };
+const FOR_ADA = { peer: toHex(ADA), share: { sent: 0, reservedUntilMs: 0 } };
 
 /** A method that notes what it is told. */
 class Noting implements ConnectionMethod<Duplex> {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  RESERVED_MS,
   SIGNAL_BURST,
   SIGNALS_OF_A_CONNECT,
   SIGNALS_PER_SECOND,
@@ -35,6 +36,20 @@ describe("of very many connects", () => {
     }
     const refillMs = (SIGNAL_BURST / SIGNALS_PER_SECOND) * 1_000;
     expect(beginAll(budget, refillMs)).toHaveLength(AT_ONCE);
+  });
+
+  test("whoever has not sent it for some time keeps nothing more, either", () => {
+    const budget = new SignalBudget(0);
+    beginAll(budget, 0);
+    expect(budget.begin(RESERVED_MS - 1)).toBeUndefined();
+    expect(beginAll(budget, RESERVED_MS)).toHaveLength(AT_ONCE);
+  });
+
+  test("the next is looked for when what others keep is over", () => {
+    const budget = new SignalBudget(0);
+    for (const share of beginAll(budget, 0)) for (let i = 0; i < 11; i++) budget.sent(0, share);
+    for (let i = 0; i < SIGNAL_BURST; i++) budget.sent(RESERVED_MS - 20);
+    expect(budget.retryMs).toBe(RESERVED_MS);
   });
 
   test("the next begins when its signals will be taken, and not before", () => {
@@ -76,7 +91,7 @@ test("a server takes all signals of connects that need no more than is usual", (
         if (act === "begin") open.push(...beginAll(budget, nowMs));
         else if (act === "end" && share)
           budget.end(...(open.splice(open.indexOf(share), 1) as [SignalShare]));
-        else if (share && share.sent < SIGNALS_OF_A_CONNECT) {
+        else if (share && share.sent < SIGNALS_OF_A_CONNECT && nowMs < share.reservedUntilMs) {
           budget.sent(nowMs, share);
           allowance--;
         }
