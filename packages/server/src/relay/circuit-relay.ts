@@ -155,6 +155,7 @@ export class CircuitRelay {
  * sends is thrown away: unread it would make TCP reset the connection, and what is on its way be lost (spec 6.5).
  */
 function leave(gone: Socket, other: Socket): void {
+  if (other.destroyed) return;
   if (!gone.readableEnded) {
     other.resetAndDestroy();
     return;

@@ -78,6 +78,16 @@ test("who is left and ends nothing sees the break after ten seconds", async () =
   expect(relay.connections).toBe(0);
 });
 
+test("a circuit that ended in order leaves no timer behind", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { relay, a, b } = await pair();
+  for (const side of [a, b]) side.push(null);
+  await Promise.all([once(a, "close"), once(b, "close")]);
+  relay.close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("who leaves before its end breaks the other one", async () => {
   const { relay, a, b } = await pair();
   a.push("half of");
