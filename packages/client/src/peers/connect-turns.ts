@@ -16,8 +16,8 @@ export class ConnectTurns {
         for (const signal of signals) signal.removeEventListener("abort", calledOff);
         resolve(share);
       };
-      this.#waiting.add(go);
       for (const signal of signals) signal.addEventListener("abort", calledOff);
+      this.#waiting.add(go);
       if (signals.some(({ aborted }) => aborted)) calledOff();
       this.#letBegin();
     });

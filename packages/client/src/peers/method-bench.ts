@@ -73,12 +73,12 @@ export class MethodBench {
     this.methods = options.methods;
   }
 
-  /** @returns what is to be published, by method. @throws LektError `LEKT_OPTION` where one served a room before. */
+  /** @returns what is to be published, by method. @throws LektError `LEKT_OPTION` where one was started before. */
   async start(): Promise<ReadonlyMap<number, Uint8Array>> {
     const used = this.methods.find((method) => started.has(method));
     if (used) {
-      const why = "each room needs its own, so make them anew for each join";
-      throw badOption("methods", `the ${used.name} that another room had`, why);
+      const why = "make them anew for each join";
+      throw badOption("methods", `a ${used.name} that was used before`, why);
     }
     for (const method of this.methods) started.add(method);
     try {

@@ -19,7 +19,7 @@ import type { ConnectionHandler, ConnectionOptions } from "./connection-handlers
 import { type DirectSearchPace, searchDirect } from "./direct-search.ts";
 import { MethodBench, type RoomLine } from "./method-bench.ts";
 import { PathAcceptor } from "./path-acceptor.ts";
-import { findPath } from "./path-search.ts";
+import { findPath, type PathSearchOptions } from "./path-search.ts";
 import { TraceRecorder } from "./path-trace.ts";
 import { PeerConnectError } from "./peer-connect-error.ts";
 import { checkUnpublished, type PeerSettings } from "./peer-settings.ts";
@@ -170,6 +170,9 @@ export class PeerConnections {
     if (!(graceMs >= 0 && graceMs <= MAX_GRACE_MS)) {
       throw badOption("graceMs", `${graceMs}`, `it is a number from 0 to ${MAX_GRACE_MS}`);
     }
+    if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+      throw badOption("signal", "that", "it is no AbortSignal");
+    }
     const identity = this.#identityOf(reference);
     const wish = { label, timeoutMs, graceMs, wantedId: idOf(reference) };
     const methods = this.#methodsNamed(options.methods);
@@ -205,7 +208,7 @@ export class PeerConnections {
     const expected = fromHex(peer) as Uint8Array;
     const signals = [this.#closing.signal, ...(signal ? [signal] : [])];
     const share = await this.#bench.turns.begin(signals);
-    const finding = findPath({
+    const options: PathSearchOptions = {
       methods,
       peerText: this.#peerText(peer, wantedId),
       target: (method) => this.#bench.target(peer, method, wantedId),
@@ -229,9 +232,12 @@ export class PeerConnections {
       timeoutMs,
       signals,
       onAttempt: (id, isOver) => this.#bench.ownAttempt(id, { peer, share }, isOver),
-    });
-    const found = await finding.finally(() => this.#bench.turns.end(share));
-    return peerStreamOf(found, trace);
+    };
+    try {
+      return peerStreamOf(await findPath(options), trace);
+    } finally {
+      this.#bench.turns.end(share);
+    }
   }
 
   #identityOf(reference: PeerReference): string {

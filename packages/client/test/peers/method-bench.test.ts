@@ -210,14 +210,14 @@ test("where one method cannot start, what was opened is closed", async () => {
   expect(one.told).toEqual(["closed"]);
 });
 
-test("a method that another room had is refused, and stays with that one", async () => {
+test("a method that was used before is refused, and stays where it is used", async () => {
   const one = new Noting("one", 40);
   const bench = benchWith(one);
   await bench.start();
   const again = expect(benchWith(new Noting("two", 41), one).start()).rejects;
   await again.toMatchObject({
     code: "LEKT_OPTION",
-    message: expect.stringMatching(/the one that another room/),
+    message: expect.stringMatching(/a one that was used before: make them anew/),
   });
   expect(one.told).toEqual([]);
   await bench.close();

@@ -386,6 +386,21 @@ describe("many connects at once", () => {
     expect(await closing).toBe("LEKT_CLOSED");
   });
 
+  test("keep nobody waiting where a method has a fault", async () => {
+    const faulty = () => ({
+      ...stuck("faulty", 41, neverThere),
+      obstacle: () => {
+        throw new Error("mine");
+      },
+    });
+    const [a, b] = await new PeerHub().pair({ methods: [loop(), faulty()] }, { methods: [loop(), faulty()] });
+    // Each would keep its signals for three seconds.
+    for (let i = 0; i < 300; i++) await expect(a.connections.connect(b.asPeer)).rejects.toThrow("mine");
+    const there = accepted(b);
+    (await a.connections.connect(b.asPeer, { methods: ["loop"] })).destroy();
+    (await there).destroy();
+  });
+
   test("reach their peer one after the other", async () => {
     const [a, b] = await new PeerHub().pair();
     b.connections.onConnection("", (stream) => stream.resume().end());
@@ -416,6 +431,11 @@ describe("errors", () => {
     ["a label that is none", (_: HubPeer, b: HubPeer) => b.identity, { label: 5 as never }],
     ["half a character as a label", (_: HubPeer, b: HubPeer) => b.identity, { label: "\ud800" }],
     ["a time in words", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: "5" as never }],
+    [
+      "a controller as a signal",
+      (_: HubPeer, b: HubPeer) => b.identity,
+      { signal: new AbortController() as never },
+    ],
     ["no time", (_: HubPeer, b: HubPeer) => b.identity, { timeoutMs: 0 }],
     ["no grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: -1 }],
     ["too much grace", (_: HubPeer, b: HubPeer) => b.identity, { graceMs: MAX_GRACE_MS + 1 }],
