@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createIdentity, join as joinRoom, type Room } from "@lekt/client";
 import { relay } from "@lekt/methods/relay";
+import { tcp } from "@lekt/methods/tcp";
 import { createServer, type LektServer, type ServerOptions } from "@lekt/server";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { PeerRoom } from "../src/peers/peer-room.ts";
@@ -68,6 +69,7 @@ describe("lekt ping that is stopped", () => {
 
 describe("a command that is there until it is stopped", () => {
   it("ends where the server does not want it back", async () => {
+    stderrLines();
     const server = await listening({ port: 0 });
     const { port } = server.address as { port: number };
     await using joined = await PeerRoom.join(`lekt://127.0.0.1:${port}`, { methods: ["relay"] }, env);
@@ -77,6 +79,31 @@ describe("a command that is there until it is stopped", () => {
     await expect(ending).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
     // Also for who asks late.
     await expect(joined.untilStopped()).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
+  });
+
+  it("does not end before what is connected has, where the server does not want it back", async () => {
+    const told = stderrLines();
+    const server = await listening({ port: 0 });
+    const { port } = server.address as { port: number };
+    const url = `lekt://127.0.0.1:${port}`;
+    await using joined = await PeerRoom.join(url, { methods: ["tcp"], allow: ["anyone"], name: "ada" }, env);
+    joined.onConnection("echo", (stream) => void stream.pipe(stream));
+    const room = await joinRoom(url, { identity: await createIdentity(), methods: [tcp()] });
+    onTestFinished(() => room.close());
+    const stream = await room.connect(joined.identity.fingerprint, { label: "echo" });
+    let isOver = false;
+    const ending = joined.untilStopped().finally(() => {
+      isOver = true;
+    });
+    const ended = expect(ending).rejects.toMatchObject({ code: "LEKT_REJECT_AUTH" });
+    await server.close();
+    await listening({ port, authorize: () => ({ refuse: "not any more" }) });
+    await expect.poll(() => told.join("")).toMatch(/not any more.*What is connected goes on/);
+    stream.write("still here");
+    expect(`${(await once(stream, "data"))[0]}`).toBe("still here");
+    expect(isOver).toBe(false);
+    stream.end();
+    await ended;
   });
 
   it("tells once that the server is away, and that it is back", async () => {

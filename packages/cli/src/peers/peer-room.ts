@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import {
@@ -59,6 +60,8 @@ export class PeerRoom implements AsyncDisposable {
   readonly #timeoutMs: number;
   readonly #forgetSignals: () => void;
   readonly #strangers: StrangerNotes;
+  /** That are open. */
+  readonly #streams = new Set<PeerStream>();
   /** That peers cannot be remembered. */
   #isTroubleTold = false;
 
@@ -126,18 +129,39 @@ export class PeerRoom implements AsyncDisposable {
     }
   }
 
-  /** Resolves at SIGINT and SIGTERM. @throws LektError where the room has closed for good: the server refuses it */
-  untilStopped(): Promise<void> {
+  /**
+   * Resolves at SIGINT and SIGTERM.
+   * @throws LektError where the room has closed for good: the server refuses it. Not before open streams have ended
+   */
+  async untilStopped(): Promise<undefined> {
+    const { stopped } = this;
+    const error = await this.#refusal();
+    if (!error) return undefined;
+    if (this.#streams.size > 0) this.note(`${error.message} What is connected goes on, and then this ends.`);
+    for (const stream of this.#streams) {
+      await once(stream, "close", { signal: stopped }).catch(() => {});
+      if (stopped.aborted) return undefined;
+    }
+    throw error;
+  }
+
+  /** Why the server does not want this client back; undefined where it is stopped before that. */
+  #refusal(): Promise<LektError | undefined> {
     const { room, stopped } = this;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const look = () => {
-        if (stopped.aborted) resolve();
-        else if (room.status.state === "closed") reject(room.status.error);
+        if (stopped.aborted) resolve(undefined);
+        else if (room.status.state === "closed") resolve(room.status.error);
       };
       stopped.addEventListener("abort", look, { once: true });
       if (room.status.state !== "closed") room.on(look);
       look();
     });
+  }
+
+  #keep(stream: PeerStream): void {
+    this.#streams.add(stream);
+    stream.once("close", () => this.#streams.delete(stream));
   }
 
   /** Two commands of one user: peers that look for the one may find the other. */
@@ -192,6 +216,7 @@ export class PeerRoom implements AsyncDisposable {
     });
     // Not before: who only claims a name, and proves nothing, must not take it from its bearer.
     this.#orTell(() => this.#remember(peer));
+    this.#keep(stream);
     return stream;
   }
 
@@ -204,6 +229,7 @@ export class PeerRoom implements AsyncDisposable {
     return this.room.onConnection(
       label,
       (stream, peer) => {
+        this.#keep(stream);
         if (peer) this.#greet(peer);
         handler(stream, peer);
       },

@@ -47,13 +47,13 @@ async function forward(wantedPort: number, url: string, flags: ForwardFlags): Pr
   server.on("connection", (socket) => void lead(socket, joined, flags, lines));
   await listen(server, wantedPort);
   try {
+    joined.noteIfAbsent(flags.from);
     const { port: opened } = server.address() as AddressInfo;
     lines.tell(
       flags.json
         ? jsonLine({ event: "forwarding", host: "127.0.0.1", port: opened, from: flags.from })
         : `127.0.0.1:${opened} leads to ${safeText(flags.from)}.\n`,
     );
-    joined.noteIfAbsent(flags.from);
     await joined.untilStopped();
   } finally {
     server.close();

@@ -71,8 +71,12 @@ async function receive(url: string, flags: ReceiveFlags): Promise<void> {
     flags.json ? jsonLine({ event: "ready", dir: folder.path }) : `Files go to ${safeText(folder.path)}.\n`,
     joined.stopped,
   );
-  const outcome = await Promise.race([firstTransfer, joined.untilStopped()]);
-  await reception.end();
+  let outcome: Outcome | undefined;
+  try {
+    outcome = await Promise.race([firstTransfer, joined.untilStopped()]);
+  } finally {
+    await reception.end();
+  }
   if (!flags.once) return;
   if (!outcome) throw new LektError("LEKT_ABORTED", "Stopped before a transfer was complete.");
   if (outcome instanceof LektError) throw outcome;
