@@ -247,7 +247,10 @@ describe("NAT-PMP", () => {
     for (const opcode of [0, 2]) expect((await router.requests.next())[1]).toBe(opcode);
     await mapping.close();
     const removal = Buffer.from([0, 2, 0, 0, 0x0f, 0xa0, 0, 0, 0, 0, 0, 0]);
-    expect(await router.requests.next()).toEqual(removal);
+    // Where the router was slow to answer, what was asked for is asked for again before.
+    let request = await router.requests.next();
+    while (request.readUInt32BE(8) > 0) request = await router.requests.next();
+    expect(request).toEqual(removal);
   });
 
   test("takes a refusal", async () => {
